@@ -1,0 +1,35 @@
+"""tfstyle: neural style transfer in TensorFlow and Keras.
+
+    import tfstyle
+    tfstyle.stylize("photo.jpg", "painting.jpg", method="optimize").save("painted.png")
+
+Public names are resolved when first used, so that importing the package does not import TensorFlow.
+"""
+
+import importlib
+
+from tfstyle.checks import InputError
+from tfstyle.version import __version__
+
+# No submodule may bear one of these names: importing it would replace the function.
+_HOMES = {
+    "stylize": "tfstyle.api",
+    "GatysSettings": "tfstyle.gatys.settings",
+    "NonFiniteError": "tfstyle.gatys.record",
+    "Record": "tfstyle.gatys.record",
+    "preset": "tfstyle.gatys.settings",
+}
+
+__all__ = ["InputError", "__version__", *_HOMES]
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tfstyle' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,48 @@
+"""One voice for bad input: what was wanted, what was received, and the nearest valid choice.
+
+Every message is a single sentence that a user can act on. The command line prints it and exits 2.
+"""
+
+import difflib
+import math
+import numbers
+
+__all__ = ["InputError", "check_choice", "check_number", "closest"]
+
+
+class InputError(ValueError):
+    """A picture, file or setting that tfstyle cannot work with.
+
+    `str(error)` is one sentence saying what was wrong and what to do about it.
+    """
+
+
+def closest(value, choices):
+    """The entry of `choices` spelled most like `value`, or None when nothing is near."""
+    near = difflib.get_close_matches(str(value), [str(c) for c in choices], n=1, cutoff=0.5)
+    return near[0] if near else None
+
+
+def check_choice(name, value, choices):
+    """Returns `value` if it is one of `choices`, else raises `InputError` naming the nearest one."""
+    if value in choices:
+        return value
+    near = closest(value, choices)
+    hint = f"; did you mean {near!r}?" if near else "."
+    raise InputError(f"{name} must be one of {', '.join(map(repr, choices))}; received {value!r}{hint}")
+
+
+def check_number(name, value, low=-math.inf, high=math.inf, *, integer=False):
+    """Returns `value` as int or float if it is a finite number in [low, high], else raises `InputError`."""
+    kind = numbers.Integral if integer else numbers.Real
+    good = isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value)
+    if good and low <= value <= high:
+        return int(value) if integer else float(value)
+    wanted = "a whole number" if integer else "a number"
+    if low > -math.inf and high < math.inf:
+        wanted += f" from {low:g} to {high:g}"
+    elif low > -math.inf:
+        wanted += f" of at least {low:g}"
+    elif high < math.inf:
+        wanted += f" of at most {high:g}"
+    raise InputError(f"{name} must be {wanted}; received {value!r}.")

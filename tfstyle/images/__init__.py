@@ -1,0 +1,21 @@
+"""Pictures: files, bytes and arrays to one kind of array and back, and their sizes.
+
+Inside tfstyle a picture is always float32, height x width x RGB, sRGB, values in [0, 1]. Nothing here imports
+TensorFlow.
+"""
+
+from tfstyle.images.files import Picture, check_output, read, to_pil, to_uint8, write
+from tfstyle.images.geometry import LEAST_SIDE, fit, fitted_shape, resize
+
+__all__ = [
+    "LEAST_SIDE",
+    "Picture",
+    "check_output",
+    "fit",
+    "fitted_shape",
+    "read",
+    "resize",
+    "to_pil",
+    "to_uint8",
+    "write",
+]
