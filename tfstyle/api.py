@@ -1,0 +1,86 @@
+"""The front door: pictures of any kind in, a PIL image out, by any engine."""
+
+import os
+
+import numpy as np
+
+from tfstyle import gatys, images
+from tfstyle.checks import InputError, check_choice
+import tfstyle.gatys.checkpoint as checkpoints
+
+METHODS = ("optimize",)
+_STARTS = ("content", "style", "noise")
+
+
+def stylize(content, style, method="optimize", size=512, *, weights_of_styles=None, preset="default", init=None,
+            callback=None, checkpoint=None, **settings):
+    """Paints `content` in the style of `style`.
+
+    Args:
+        content: a picture: path, bytes, PIL image, or array or tensor (H, W), (H, W, 1 | 3 | 4), uint8 in 0..255 or
+            float in [0, 1]. None synthesizes a texture from the style alone.
+        style: a picture, or a list of them. None reconstructs the content alone.
+        method: "optimize": Gatys et al. 2016; half a minute on two processor cores at 512 px.
+        size: long side of the result in pixels; None keeps the content's own.
+        weights_of_styles: one number for each style picture, scaled to sum 1; None weighs them alike.
+        preset: recipe from which `settings` start: "default", "gatys2016", "tf-tutorial", "matconvnet-1000".
+        init: start from "content", "style", "noise", any picture, or the path of a checkpoint (.npz).
+        callback: called with a `tfstyle.Record` after every step and at the end; return True to stop early.
+        checkpoint: path of a .npz file from which a killed run resumes exactly.
+        **settings: any field of `tfstyle.GatysSettings`, such as style_weight=10 or steps=(60, 40).
+
+    Returns:
+        PIL image of the content's shape at `size`: RGB, or RGBA if the content has alpha.
+
+    Raises:
+        InputError: a picture or setting that does not work, in one sentence.
+        NonFiniteError: the optimisation diverged.
+    """
+    check_choice("method", method, METHODS)
+    result, alpha = optimize_pictures(
+        content, style, size=size, weights_of_styles=weights_of_styles, preset=preset, init=init, callback=callback,
+        checkpoint=checkpoint, **settings,
+    )
+    return images.to_pil(result.image, alpha)
+
+
+def optimize_pictures(content, style, *, size=512, weights_of_styles=None, preset="default", init=None, callback=None,
+                      checkpoint=None, **settings):
+    """`stylize` by optimisation, for callers who want more than the picture.
+
+    Returns:
+        (`tfstyle.gatys.Result`, the content's alpha (H, W) float32 at the result's size or None).
+    """
+    settings |= {"size": size}
+    if content is None:
+        settings.setdefault("content_weight", 0.0)
+    if style is None:
+        settings.setdefault("style_weight", 0.0)
+    start = None
+    if init is not None:
+        is_name = isinstance(init, (str, os.PathLike))
+        settings["init"] = str(init) if is_name else "picture"
+        start = init if not is_name or str(init) not in _STARTS else None
+    recipe = gatys.preset(preset, **settings)
+    photo = None if content is None else images.read(content, name="content picture", size=recipe.size)
+    first = style if isinstance(style, (list, tuple)) else [] if style is None else [style]
+    long_side = recipe.size or (max(photo.rgb.shape[:2]) if photo else None)
+    style_size = None if long_side is None else max(images.LEAST_SIDE, round(long_side * recipe.style_scale))
+    styles = [images.read(one, name="style picture", size=style_size).rgb for one in first]
+    result = gatys.optimize(
+        None if photo is None else photo.rgb, styles, recipe, style_weights=weights_of_styles,
+        start=None if start is None else _start_picture(start), callback=callback, checkpoint=checkpoint,
+    )
+    return result, None if photo is None else photo.alpha
+
+
+def _start_picture(source):
+    """A picture to start from: any picture, or the one that a checkpoint holds."""
+    if isinstance(source, (str, os.PathLike)):
+        if str(source).lower().endswith(".npz"):
+            return np.asarray(checkpoints.read(source)[2][0])
+        if not os.path.exists(source):
+            raise InputError(
+                f"init={str(source)!r} is neither {', '.join(_STARTS)} nor the path of a picture or checkpoint."
+            )
+    return images.read(source, name="start picture").rgb

@@ -1,0 +1,95 @@
+"""Checkpoints of the optimiser: one .npz file that holds all of a run's state and what run it belongs to."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import zipfile
+
+import numpy as np
+import tensorflow as tf
+
+from tfstyle.checks import InputError
+
+_FORMAT = "tfstyle-gatys-1"
+
+
+def fingerprint(settings, content, styles, style_weights, start):
+    """What a checkpoint must agree in with the run that resumes it: settings and pictures, as a dict of texts."""
+    told = {name: repr(value) for name, value in dataclasses.asdict(settings).items()}
+    pictures = {"content picture": content, "start picture": start}
+    pictures |= {f"style picture {i + 1}": style for i, style in enumerate(styles)}
+    for name, picture in pictures.items():
+        told[name] = "none" if picture is None else hashlib.sha256(np.ascontiguousarray(picture)).hexdigest()
+    return told | {"weights of the styles": repr(tuple(style_weights))}
+
+
+def save(path, run, progress, image, best, average, state):
+    """Writes a checkpoint beside `path`, then moves it there, so that a kill leaves the old one or the new one.
+
+    Args:
+        path: a .npz file.
+        run: from `fingerprint`.
+        progress: JSON-ready dict: where the run stands, and its records.
+        image, best, average: (1, H, W, 3) tensors; the last two may be None.
+        state: the optimiser's.
+    """
+    arrays, counts = {"image": image.numpy()}, {}
+    for name, value in (("best", best), ("average", average)):
+        if value is not None:
+            arrays[name] = value.numpy()
+    for key, value in state.items():
+        if isinstance(value, list):
+            arrays |= {f"state/{key}/{i}": tensor.numpy() for i, tensor in enumerate(value)}
+            counts[key] = len(value)
+        elif tf.is_tensor(value):
+            arrays[f"state/{key}"] = value.numpy()
+        else:
+            arrays[f"state/{key}"] = np.asarray(value)
+    head = {"format": _FORMAT, "run": run, "progress": progress, "lists": counts}
+    path = pathlib.Path(path)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(beside, "wb") as file:
+            np.savez(file, head=np.frombuffer(json.dumps(head).encode(), np.uint8), **arrays)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def read(path):
+    """Reads a checkpoint.
+
+    Returns:
+        (run, progress, image, best, average, state) as `save` took them.
+
+    Raises:
+        InputError: missing, damaged, or not one of ours.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            head = json.loads(bytes(file["head"]))
+            if head["format"] != _FORMAT:
+                raise KeyError
+            arrays = {name: file[name] for name in file.files if name != "head"}
+    except FileNotFoundError:
+        raise InputError(f"There is no checkpoint {path}; check the path.") from None
+    except (KeyError, ValueError, EOFError, OSError, zipfile.BadZipFile):
+        raise InputError(f"{path} is no checkpoint of this version of tfstyle; delete it or name another file.") from None
+    state = {key: [tf.constant(arrays[f"state/{key}/{i}"]) for i in range(n)] for key, n in head["lists"].items()}
+    for name, value in arrays.items():
+        if name.startswith("state/") and name.count("/") == 1:
+            state[name.removeprefix("state/")] = tf.constant(value) if value.ndim else value.item()
+    pictures = [tf.constant(arrays[name]) if name in arrays else None for name in ("image", "best", "average")]
+    return head["run"], head["progress"], *pictures, state
+
+
+def check_same_run(path, found, wanted):
+    """Raises `InputError` naming the first thing in which a checkpoint differs from the run asked for."""
+    for name in wanted:
+        if found.get(name) != wanted[name]:
+            raise InputError(
+                f"{path} belongs to another run, which differs in {name}; "
+                "repeat that run's settings and pictures, or name another checkpoint."
+            )

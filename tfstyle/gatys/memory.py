@@ -1,0 +1,59 @@
+"""An estimate of a run's memory before it starts, and a refusal where it will not fit."""
+
+import pathlib
+
+import psutil
+
+from tfstyle.checks import InputError
+from tfstyle.nets.vgg import layer_info
+
+_MIB = 1024**2
+# TensorFlow, Keras, the network's weights twice (the run's and the report's) and what Python needs.
+_BASE = 640 * _MIB
+
+
+def estimate(height, width, settings, dtype):
+    """Peak memory of a run in bytes, to about a fifth (`benchmarks/gatys.py` prints both).
+
+    The feature maps that the gradient needs dominate: relu1_1 and relu1_2 hold 64 numbers a pixel each, and all of
+    VGG-19 to relu5_1 about 300, once for the forward and in part for the backward pass.
+
+    Args:
+        height, width: of the finished picture in pixels.
+        settings: `GatysSettings`.
+        dtype: "float32" or "bfloat16".
+    """
+    pixels = height * width
+    deepest = max(layer_info(name, settings.network)[1] for name in (*settings.content_layers, *settings.style_layers))
+    numbers = {1: 150, 2: 225, 4: 290, 8: 320, 16: 325}.get(deepest, 325)
+    run = pixels * numbers * (2 if dtype == "bfloat16" else 4) * 1.5
+    statistics = pixels * 64 * 4 * 2  # relu1_1 in float32 for its Gram matrix, and the gradient of that
+    report = pixels * 64 * 4 * 3  # the plain network, forward only
+    kept = pixels * 3 * 4 * (2 * settings.history + 8 if settings.optimizer == "lbfgs" else 8)
+    return int(_BASE + max(run + statistics, report) + kept)
+
+
+def available():
+    """Memory that this process may still take, in bytes: the machine's, or its control group's if that is less."""
+    free = psutil.virtual_memory().available
+    group = pathlib.Path("/sys/fs/cgroup")
+    try:
+        limit, used = ((group / name).read_text().strip() for name in ("memory.max", "memory.current"))
+        if limit != "max":
+            free = min(free, int(limit) - int(used))
+    except (OSError, ValueError):
+        pass  # no control group, or one that sets no limit
+    return free + psutil.Process().memory_info().rss
+
+
+def check_fits(height, width, settings, dtype):
+    """Raises `InputError` naming two remedies when a run would not fit into memory; returns the estimate in bytes."""
+    need, have = estimate(height, width, settings, dtype), available()
+    if need > have:
+        shorter = int(max(height, width) * (have / need) ** 0.5 * 0.9) // 16 * 16
+        other = "precision='bfloat16'" if dtype == "float32" else "optimizer='adam'"
+        raise InputError(
+            f"A {width}x{height} px picture needs about {need / 2**30:.1f} GiB of memory and {have / 2**30:.1f} GiB "
+            f"are free; use size={max(16, shorter)} or {other}, or close other programs."
+        )
+    return need

@@ -1,0 +1,46 @@
+"""Which precision the convolutions run in, and whether a run is repeatable to the bit."""
+
+import functools
+import pathlib
+
+import tensorflow as tf
+
+from tfstyle.checks import InputError
+
+# oneDNN's bfloat16 convolutions beat float32 only with one of these; elsewhere bfloat16 is emulated.
+_PROCESSOR_FLAGS = ("avx512_bf16", "amx_bf16")
+
+
+@functools.cache
+def bfloat16_wins():
+    """(whether bfloat16 convolutions are faster here, why in a few words)."""
+    graphics = tf.config.list_physical_devices("GPU")
+    if graphics:
+        capability = tf.config.experimental.get_device_details(graphics[0]).get("compute_capability", (0, 0))
+        name = "compute capability " + ".".join(map(str, capability))
+        return capability >= (8, 0), name + (" has" if capability >= (8, 0) else " lacks") + " bfloat16"
+    info = pathlib.Path("/proc/cpuinfo")
+    flags = info.read_text(errors="replace").split() if info.exists() else ()
+    for flag in _PROCESSOR_FLAGS:
+        if flag in flags:
+            return True, f"the processor has {flag}"
+    return False, f"the processor shows none of {', '.join(_PROCESSOR_FLAGS)}"
+
+
+def resolve(precision):
+    """The dtype of the convolutions for "auto", "float32" or "bfloat16".
+
+    Raises:
+        InputError: bfloat16 asked for where it would be emulated, a hundred times slower than float32.
+    """
+    if precision == "float32":
+        return "float32"
+    wins, why = bfloat16_wins()
+    if precision == "bfloat16" and not wins:
+        raise InputError(f"precision='bfloat16' would be slower than float32 here ({why}); use precision='auto'.")
+    return "bfloat16" if wins else "float32"
+
+
+def make_deterministic():
+    """From here on, TensorFlow's operations give the same bits for the same input (`enable_op_determinism`)."""
+    tf.config.experimental.enable_op_determinism()

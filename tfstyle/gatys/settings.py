@@ -1,0 +1,215 @@
+"""Settings of the optimiser: one frozen dataclass, the presets, and their checks."""
+
+import dataclasses
+from dataclasses import dataclass
+
+from tfstyle.checks import InputError, check_choice, check_number
+
+CONTENT_LAYERS = ("relu4_2",)
+STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+
+
+def setting(default, text, *, group, choices=None, low=None, high=None):
+    """A field that says all the command line and the checks need: its text, group, choices and range."""
+    metadata = {"text": text, "group": group, "choices": choices, "low": low, "high": high}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class GatysSettings:
+    """How `tfstyle.gatys.optimize` works. The defaults are ours: the best-looking pictures for their time.
+
+    Each field carries its unit, range and source in `metadata["text"]`, from which the command line makes its help.
+    "The paper" is Gatys, Ecker and Bethge, "Image Style Transfer Using Convolutional Neural Networks", CVPR 2016.
+
+    Raises:
+        InputError: a value outside its range or not among its choices.
+    """
+
+    size: int | None = setting(
+        512, "long side of the result in pixels; none keeps the content's own", group="picture", low=16
+    )
+    style_scale: float = setting(
+        1.0, "long side of the style picture as a multiple of the result's: larger gives larger strokes",
+        group="picture", low=0.05, high=8.0,
+    )
+    init: str = setting(
+        "content", "picture to start from: content, style, noise, the path of a picture, or a checkpoint (.npz)",
+        group="picture",
+    )
+    noise: float = setting(
+        0.25, "standard deviation around mid-gray of init=noise, pixel values being in [0, 1]",
+        group="picture", low=0.0, high=1.0,
+    )
+
+    content_weight: float = setting(1.0, "weight of the content loss (alpha of eq. 7)", group="loss", low=0.0)
+    style_weight: float = setting(6.0, "weight of the style loss (beta of eq. 7)", group="loss", low=0.0)
+    tv_weight: float = setting(0.0, "weight of total variation, against grain", group="loss", low=0.0)
+    content_layers: tuple[str, ...] = setting(
+        CONTENT_LAYERS, "layers whose features keep the content (the paper: relu4_2)", group="loss"
+    )
+    style_layers: tuple[str, ...] = setting(
+        STYLE_LAYERS, "layers whose statistics make the style (the paper: relu1_1 to relu5_1)", group="loss"
+    )
+    style_layer_weights: tuple[float, ...] | None = setting(
+        None, "weight of each style layer (w_l of eq. 5); none weighs all alike, summing to 1", group="loss", low=0.0
+    )
+    style_statistic: str = setting(
+        "gram", "what of the features makes the style", group="loss",
+        choices=("gram", "moments", "wasserstein", "mmd"),
+    )
+    style_normalization: str = setting(
+        "relative", "relative: each layer's error over its target's size; paper: eq. 4; mean; size (see tfstyle.losses)",
+        group="loss", choices=("relative", "paper", "mean", "size"),
+    )
+    content_normalization: str = setting(
+        "relative", "relative: error over the target's size; mean: mean square; paper: eq. 1",
+        group="loss", choices=("relative", "mean", "paper"),
+    )
+    tv_kind: str = setting(
+        "mean", "mean or sum of absolute differences, or mean squared ones", group="loss",
+        choices=("mean", "sum", "squared"),
+    )
+
+    optimizer: str = setting(
+        "lbfgs", "lbfgs needs a third to a half of adam's steps", group="optimizer", choices=("lbfgs", "adam")
+    )
+    steps: tuple[int, ...] = setting(
+        (120, 80), "evaluations at each scale, coarse to fine; the last number serves all further scales",
+        group="optimizer", low=1, high=1_000_000,
+    )
+    scales: int | None = setting(
+        None, "sizes of the coarse-to-fine pyramid, each half of the next; none: down to 192 px or more",
+        group="optimizer", low=1, high=12,
+    )
+    history: int = setting(10, "pairs that lbfgs remembers", group="optimizer", low=1, high=200)
+    learning_rate: float = setting(
+        0.05, "adam's step in pixel values of [0, 1]", group="optimizer", low=1e-6, high=1.0
+    )
+    schedule: str = setting(
+        "cosine", "adam's step over each scale: constant, or falling to 0 by a cosine", group="optimizer",
+        choices=("cosine", "constant"),
+    )
+    beta_1: float = setting(0.9, "adam's decay of the mean gradient", group="optimizer", low=0.0, high=0.9999)
+    epsilon: float = setting(1e-8, "adam's epsilon", group="optimizer", low=0.0, high=10.0)
+    average: float = setting(
+        0.0, "decay of a running average of the pictures, which then is the result; 0 is off",
+        group="optimizer", low=0.0, high=0.9999,
+    )
+
+    network: str = setting("vgg19", "the loss network", group="network", choices=("vgg19", "vgg16"))
+    weights: str = setting(
+        "default", "default: shipped with tfstyle; imagenet: fetched by Keras; or the path of a .h5, .npz or .mat file",
+        group="network",
+    )
+    pooling: str = setting("max", "pooling of the network (the paper: average)", group="network",
+                           choices=("max", "average"))
+    normalized: bool = setting(
+        False, "scale every filter to mean activation 1 over natural pictures (the paper does)", group="network"
+    )
+    padding: str = setting(
+        "reflect", "padding of the first convolution: zero (as trained) prints a frame into the picture",
+        group="network", choices=("reflect", "replicate", "zero"),
+    )
+
+    precision: str = setting(
+        "auto", "of the convolutions; statistics and losses are float32 always; auto: bfloat16 where the processor has it",
+        group="run", choices=("auto", "float32", "bfloat16"),
+    )
+    seed: int = setting(0, "seed of init=noise", group="run", low=0, high=2**32 - 1)
+    deterministic: bool = setting(
+        False, "the same bits from the same call on the same machine; holds for the rest of the process", group="run"
+    )
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, _checked(field, getattr(self, field.name)))
+        if self.content_weight == 0 and self.style_weight == 0:
+            raise InputError("content_weight and style_weight are both 0, so there is nothing to optimize; raise one.")
+        weights = self.style_layer_weights
+        if weights is not None and len(weights) != len(self.style_layers):
+            raise InputError(
+                f"style_layer_weights must have one number for each of the {len(self.style_layers)} style layers; "
+                f"received {len(weights)}."
+            )
+        if not self.content_layers and self.content_weight:
+            raise InputError("content_layers is empty; name a layer such as relu4_2 or set content_weight to 0.")
+        if not self.style_layers and self.style_weight:
+            raise InputError("style_layers is empty; name a layer such as relu3_1 or set style_weight to 0.")
+
+
+def _checked(field, value):
+    """The value with the field's type: lists become tuples, whole floats stay floats, ranges are kept."""
+    kind, meta = str(field.type), field.metadata
+    if value is None and "None" in kind:
+        return None
+    if "tuple" in kind:
+        items = (value,) if isinstance(value, (str, int, float)) else value
+        try:
+            items = tuple(items)
+        except TypeError:
+            raise InputError(f"{field.name} must be a list; received {value!r}.") from None
+        if "steps" == field.name and not items:
+            raise InputError("steps is empty; give the evaluations at each scale, such as 120,80.")
+        return tuple(_checked_item(field.name, kind, meta, item) for item in items)
+    return _checked_item(field.name, kind, meta, value)
+
+
+def _checked_item(name, kind, meta, value):
+    if meta["choices"]:
+        return check_choice(name, value, meta["choices"])
+    low = -float("inf") if meta["low"] is None else meta["low"]
+    high = float("inf") if meta["high"] is None else meta["high"]
+    if "int" in kind:
+        return check_number(name, value, low, high, integer=True)
+    if "float" in kind:
+        return check_number(name, value, low, high)
+    if "bool" in kind:
+        if not isinstance(value, bool):
+            raise InputError(f"{name} must be True or False; received {value!r}.")
+        return value
+    if not isinstance(value, str) or not value:
+        raise InputError(f"{name} must be a text; received {value!r}.")
+    return value
+
+
+PRESETS = {
+    # Ours; measured by benchmarks/gatys.py.
+    "default": {},
+    # The paper: L-BFGS from white noise, average pooling in the network with normalized activations, alpha/beta =
+    # 1e-3, w_l = 1/5. It is silent on the number of steps and the size; 500 and 512 px are ours.
+    "gatys2016": dict(
+        init="noise", content_weight=1e-3, style_weight=1.0, content_normalization="paper",
+        style_normalization="paper", pooling="average", normalized=True, padding="zero",
+        optimizer="lbfgs", scales=1, steps=(500,), history=20,
+    ),
+    # tensorflow.org/tutorials/generative/style_transfer: Adam 0.02 from the photo, block5_conv2, TV 30.
+    "tf-tutorial": dict(
+        init="content", content_layers=("block5_conv2",),
+        style_layers=("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1"),
+        content_weight=1e4, style_weight=1e-2, tv_weight=30.0, content_normalization="mean",
+        style_normalization="mean", tv_kind="sum", padding="zero", optimizer="adam", learning_rate=0.02,
+        beta_1=0.99, epsilon=0.1, schedule="constant", scales=1, steps=(1000,),
+    ),
+    # The recipe of many ports of the MatConvNet network: content 5, style 0.2, Gram matrices divided by the size of
+    # the feature matrix, average pooling, noise x 0.1, 1000 steps. Ours where it is silent: mean squared errors,
+    # layers weighed alike, Adam with a constant step of 0.02, no TV, zero padding, 512 px.
+    "matconvnet-1000": dict(
+        init="noise", noise=0.1, content_weight=5.0, style_weight=0.2, content_normalization="mean",
+        style_normalization="size", pooling="average", padding="zero", optimizer="adam", learning_rate=0.02,
+        schedule="constant", scales=1, steps=(1000,),
+    ),
+}
+
+
+def preset(name="default", **overrides):
+    """The named recipe as `GatysSettings`, with any field replaced.
+
+    Raises:
+        InputError: an unknown preset or field, naming the nearest; a value out of range.
+    """
+    check_choice("preset", name, tuple(PRESETS))
+    known = tuple(field.name for field in dataclasses.fields(GatysSettings))
+    for key in overrides:
+        check_choice("setting", key, known)
+    return GatysSettings(**(PRESETS[name] | overrides))
