@@ -96,7 +96,7 @@ def gradient(arguments):
     found = {}
     for dtype in ("float32", "bfloat16") if bfloat16_wins()[0] else ("float32",):
         objective = Objective(GatysSettings(), (1.0,), dtype)
-        targets = objective.measure(photo), [objective.measure(painting)]
+        targets = objective.measure_content(photo), [objective.measure(painting)]
         image = tf.constant(photo[None])
         objective.value_and_gradient(image, *targets)
         with Quiet() as quiet:

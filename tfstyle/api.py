@@ -54,6 +54,7 @@ def optimize_pictures(content, style, *, size=512, weights_of_styles=None, prese
     settings |= {"size": size}
     if content is None:
         settings.setdefault("content_weight", 0.0)
+        settings["init"] = "noise"  # unless another start is given
     if style is None:
         settings.setdefault("style_weight", 0.0)
     start = None

@@ -25,7 +25,7 @@ def closest(value, choices):
 
 def check_choice(name, value, choices):
     """Returns `value` if it is one of `choices`, else raises `InputError` naming the nearest one."""
-    if value in choices:
+    if isinstance(value, str) and value in choices:  # an array among the texts would be compared one by one
         return value
     near = closest(value, choices)
     hint = f"; did you mean {near!r}?" if near else "."

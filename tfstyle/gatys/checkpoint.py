@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import pathlib
-import zipfile
 
 import numpy as np
 import tensorflow as tf
@@ -23,6 +22,17 @@ def fingerprint(settings, content, styles, style_weights, start):
     for name, picture in pictures.items():
         told[name] = "none" if picture is None else hashlib.sha256(np.ascontiguousarray(picture)).hexdigest()
     return told | {"weights of the styles": repr(tuple(style_weights))}
+
+
+def check_path(path):
+    """Raises `InputError` if no checkpoint could be written to `path`, before a run starts in vain."""
+    path = pathlib.Path(path)
+    if path.is_dir():
+        raise InputError(f"The checkpoint {path} is a folder; name a file in it, such as {path / 'run.npz'}.")
+    if not path.parent.is_dir():
+        raise InputError(f"The checkpoint {path} has no folder to lie in; make {path.parent} first.")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"The checkpoint {path} may not be written there; choose another folder.")
 
 
 def save(path, run, progress, image, best, average, state):
@@ -68,14 +78,14 @@ def read(path):
         InputError: missing, damaged, or not one of ours.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             head = json.loads(bytes(file["head"]))
             if head["format"] != _FORMAT:
-                raise KeyError
+                raise ValueError
             arrays = {name: file[name] for name in file.files if name != "head"}
     except FileNotFoundError:
         raise InputError(f"There is no checkpoint {path}; check the path.") from None
-    except (KeyError, ValueError, EOFError, OSError, zipfile.BadZipFile):
+    except Exception:  # damaged archives fail in every way there is
         raise InputError(f"{path} is no checkpoint of this version of tfstyle; delete it or name another file.") from None
     state = {key: [tf.constant(arrays[f"state/{key}/{i}"]) for i in range(n)] for key, n in head["lists"].items()}
     for name, value in arrays.items():

@@ -16,7 +16,9 @@ from tfstyle.gatys.precision import make_deterministic, resolve
 from tfstyle.gatys.pyramid import plan, scaled
 from tfstyle.gatys.record import NonFiniteError, Record, Result
 from tfstyle.gatys.settings import GatysSettings
-from tfstyle.images import fit, resize
+from tfstyle.images import LEAST_SIDE, read, resize
+from tfstyle.images.geometry import check_shape
+from tfstyle.nets.vgg import layer_info
 
 # Writing a checkpoint takes a tenth of a second; a kill costs at most this many seconds of work.
 CHECKPOINT_SECONDS = 10.0
@@ -50,9 +52,12 @@ def optimize(content, styles, settings=None, *, style_weights=None, start=None, 
     """
     settings = settings or GatysSettings()
     style_weights = _style_weights(style_weights, styles)
-    content, styles = _prepare(content, styles, settings)
-    height, width = (styles[0] if content is None else content).shape[:2]
+    if checkpoint:
+        checkpoints.check_path(checkpoint)
+    (height, width), content, styles = _prepare(content, styles, settings)
+    start = None if start is None else read(start, name="start picture").rgb
     scales = plan(height, width, settings)
+    _check_layers(scales, styles, settings)
     dtype = resolve(settings.precision)
     check_fits(height, width, settings, dtype)
     if settings.deterministic:
@@ -118,7 +123,7 @@ class _Walk:
         factor = 1 if self.scale == len(self.scales) - 1 else max(height, width) / max(self.scales[-1][:2])
         content = None if self.content is None else resize(self.content, (height, width))
         self.measured = (
-            self.objective.measure(content),
+            self.objective.measure_content(content),
             [self.objective.measure(scaled(style, factor)) for style in self.styles],
         )
         self.best, self.best_total, self.average = None, math.inf, None
@@ -249,7 +254,10 @@ def _style_weights(weights, styles):
 
 
 def _prepare(content, styles, settings):
-    """Pictures at their stated sizes: the content's long side is `size`, the styles' `size` times `style_scale`."""
+    """The result's (height, width), and the pictures at their stated sizes.
+
+    The content's long side is `size`, the styles' `size` times `style_scale`; a texture has its first style's shape.
+    """
     if content is None and settings.content_weight:
         raise InputError("There is no content picture; give one, or set content_weight=0 to synthesize a texture.")
     if not styles and settings.style_weight:
@@ -257,7 +265,22 @@ def _prepare(content, styles, settings):
     if content is None and not styles:
         raise InputError("There is neither a content nor a style picture; give at least one.")
     if content is not None:
-        content = fit(content, settings.size, name="content picture")
-    long_side = settings.size or max((content if content is not None else styles[0]).shape[:2])
-    style_size = max(16, round(long_side * settings.style_scale))
-    return content, [fit(style, style_size, name="style picture") for style in styles]
+        content = read(content, name="content picture", size=settings.size).rgb
+    styles = [read(style, name="style picture").rgb for style in styles]
+    shape = check_shape(*(styles[0] if content is None else content).shape[:2], settings.size, name="style picture")
+    style_size = max(LEAST_SIDE, round(max(shape) * settings.style_scale))
+    return shape, content, [read(style, name="style picture", size=style_size).rgb for style in styles]
+
+
+def _check_layers(scales, styles, settings):
+    """Raises `InputError` if some layer would have no position left in the smallest picture it is to see."""
+    factor = max(scales[0][:2]) / max(scales[-1][:2])
+    painted = [max(LEAST_SIDE, round(min(style.shape[:2]) * factor)) for style in styles]
+    side = min(*scales[0][:2], *painted)
+    for name in (*settings.content_layers, *settings.style_layers):
+        least = layer_info(name, settings.network)[2]
+        if side < least:
+            raise InputError(
+                f"{name} needs pictures of at least {least} px a side and the smallest here has {side} px; "
+                "use a larger size, fewer scales or a shallower layer."
+            )

@@ -5,6 +5,8 @@ import pathlib
 import psutil
 
 from tfstyle.checks import InputError
+from tfstyle.gatys.precision import bfloat16_wins
+from tfstyle.images import LEAST_SIDE, fitted_shape
 from tfstyle.nets.vgg import layer_info
 
 _MIB = 1024**2
@@ -28,7 +30,8 @@ def estimate(height, width, settings, dtype):
     numbers = {1: 150, 2: 225, 4: 290, 8: 320, 16: 325}.get(deepest, 325)
     run = pixels * numbers * (2 if dtype == "bfloat16" else 4) * 1.5
     statistics = pixels * 64 * 4 * 2  # relu1_1 in float32 for its Gram matrix, and the gradient of that
-    report = pixels * 64 * 4 * 3  # the plain network, forward only
+    painted = max(pixels, (max(height, width) * settings.style_scale) ** 2)
+    report = painted * 64 * 4 * 3  # the largest picture forward only: the report's, or the painting if it is larger
     kept = pixels * 3 * 4 * (2 * settings.history + 8 if settings.optimizer == "lbfgs" else 8)
     return int(_BASE + max(run + statistics, report) + kept)
 
@@ -49,11 +52,18 @@ def available():
 def check_fits(height, width, settings, dtype):
     """Raises `InputError` naming two remedies when a run would not fit into memory; returns the estimate in bytes."""
     need, have = estimate(height, width, settings, dtype), available()
-    if need > have:
-        shorter = int(max(height, width) * (have / need) ** 0.5 * 0.9) // 16 * 16
-        other = "precision='bfloat16'" if dtype == "float32" else "optimizer='adam'"
-        raise InputError(
-            f"A {width}x{height} px picture needs about {need / 2**30:.1f} GiB of memory and {have / 2**30:.1f} GiB "
-            f"are free; use size={max(16, shorter)} or {other}, or close other programs."
-        )
-    return need
+    if need <= have:
+        return need
+    remedies = []
+    for side in range(max(height, width) // 16 * 16, LEAST_SIDE - 1, -16):
+        if estimate(*fitted_shape(height, width, side), settings, dtype) <= have:
+            remedies.append(f"use size={side}")
+            break
+    if dtype == "float32" and bfloat16_wins()[0]:
+        remedies.append("use precision='bfloat16'")
+    elif settings.optimizer == "lbfgs":
+        remedies.append("use optimizer='adam'")
+    raise InputError(
+        f"A {width}x{height} px picture needs about {need / 2**30:.1f} GiB of memory and {have / 2**30:.1f} GiB are "
+        f"free; {', '.join([*remedies, 'close other programs'])} or take a machine with more memory."
+    )

@@ -14,6 +14,10 @@ REPORT_CONTENT = "relu4_2"
 REPORT_STYLE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
 
+# The deepest layers look at the picture in steps of this many pixels.
+_STRIDE = 16
+
+
 class Measures(NamedTuple):
     """What the losses look at of one picture; small but for the content features."""
 
@@ -52,12 +56,18 @@ class Objective:
             tuple(dict.fromkeys(layers)), network=settings.network, weights=settings.weights, **look
         )
         self.plain = plain
-        self._measure = tf.function(self._look, input_signature=[tf.TensorSpec([1, None, None, 3])])
+        self._measure = tf.function(self._look, input_signature=[tf.TensorSpec([1, None, None, 3])], autograph=False)
         self._compiled = None
 
     def measure(self, picture):
-        """`Measures` of a picture (H, W, 3) float32 in [0, 1], or None of None."""
-        return None if picture is None else self._measure(tf.constant(np.asarray(picture, np.float32)[None]))
+        """`Measures` of a style picture (H, W, 3) float32 in [0, 1]."""
+        return self._measure(tf.constant(np.asarray(picture, np.float32)[None]))
+
+    def measure_content(self, picture):
+        """`Measures` of the content picture as `value_and_gradient` looks at images; None of None."""
+        if picture is None:
+            return None
+        return self._measure(self._whole_steps(tf.constant(np.asarray(picture, np.float32)[None])))
 
     def _look(self, image):
         features = self.features(image)
@@ -67,6 +77,20 @@ class Objective:
             [style_statistic(features[name], self.settings.style_statistic) for name in self.style_layers],
             report,
         )
+
+    def _whole_steps(self, image):
+        """Mirrors the picture's edges outward until its sides are multiples of 16, so that every layer sees all of it.
+
+        Pooling drops odd rows: of a side of 255 pixels relu5_1 sees 240, and what no deep layer sees turns into a colored
+        frame. The paper's network (zero padding) and the plain one keep what they do.
+        """
+        if self.plain or self.settings.padding == "zero":
+            return image
+        margins = [[0, 0]]
+        for side in tf.unstack(tf.shape(image)[1:3]):
+            rest = -side % _STRIDE
+            margins.append([rest // 2, rest - rest // 2])
+        return tf.pad(image, [*margins, [0, 0]], "REFLECT" if self.settings.padding == "reflect" else "SYMMETRIC")
 
     def losses(self, image, found, content, styles):
         """Raw value of every term.
@@ -104,10 +128,10 @@ class Objective:
         Returns:
             (total as a float, raw terms as a dict of floats, gradient as a tensor like `image`).
         """
-        inputs = (image, content and content.content, [style.style for style in styles])
+        inputs = (image, content.content if content else [], [style.style for style in styles])
         if self._compiled is None:
             specs = tf.nest.map_structure(_free_size, inputs)
-            self._compiled = tf.function(self._value_and_gradient, input_signature=specs)
+            self._compiled = tf.function(self._value_and_gradient, input_signature=specs, autograph=False)
         values, gradient = self._compiled(*inputs)
         raw = dict(zip(self.terms, map(float, values.numpy())))
         return self.total(raw), raw, gradient
@@ -116,7 +140,7 @@ class Objective:
         content, styles = Measures(content, [], []), [Measures([], style, []) for style in styles]
         with tf.GradientTape() as tape:
             tape.watch(image)
-            raw = self.losses(image, self._look(image), content, styles)
+            raw = self.losses(image, self._look(self._whole_steps(image)), content, styles)
             # A term of weight 0 is reported, but its gradient is not even asked for: 0 x inf would spoil the rest.
             total = tf.add_n([weight * raw[name] for name, weight in self.terms.items() if weight])
         return tf.stack([raw[name] for name in self.terms]), tape.gradient(total, image)
@@ -139,7 +163,7 @@ class Objective:
         """
         image = _eight_bits(image)
         found = self.measure(image)
-        theirs = None if content is None else self.measure(_eight_bits(content))
+        theirs = None if content is None else self.measure_content(_eight_bits(content))
         painted = [self.measure(_eight_bits(style)) for style in styles]
         raw = self.losses(tf.constant(image[None]), found, theirs, painted)
         figures = {"tv": sum(float(np.abs(np.diff(image, axis=axis)).mean(dtype=np.float64)) for axis in (0, 1))}

@@ -80,15 +80,18 @@ def adam_start(image):
 
 
 def adam_step(image, gradient, state, learning_rate=0.05, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
-    """One step of Adam (Kingma and Ba 2015, algorithm 1), projected into [0, 1].
+    """One step of Adam (Kingma and Ba 2015), projected into [0, 1].
 
     Returns:
         (next image, next state).
+
+    Differs: epsilon stands where the end of the paper's section 2, and with it Keras, puts it: algorithm 1's times
+    sqrt(1 - beta_2^t).
     """
     count = state["count"] + 1
     mean = beta_1 * state["mean"] + (1 - beta_1) * gradient
     square = beta_2 * state["square"] + (1 - beta_2) * tf.square(gradient)
-    update = (mean / (1 - beta_1**count)) / (tf.sqrt(square / (1 - beta_2**count)) + epsilon)
+    update = mean * ((1 - beta_2**count) ** 0.5 / (1 - beta_1**count)) / (tf.sqrt(square) + epsilon)
     image = tf.clip_by_value(image - learning_rate * update, 0.0, 1.0)
     return image, {"mean": mean, "square": square, "count": count}
 

@@ -1,6 +1,7 @@
 """Settings of the optimiser: one frozen dataclass, the presets, and their checks."""
 
 import dataclasses
+import numbers
 from dataclasses import dataclass
 
 from tfstyle.checks import InputError, check_choice, check_number
@@ -44,7 +45,7 @@ class GatysSettings:
 
     content_weight: float = setting(1.0, "weight of the content loss (alpha of eq. 7)", group="loss", low=0.0)
     style_weight: float = setting(6.0, "weight of the style loss (beta of eq. 7)", group="loss", low=0.0)
-    tv_weight: float = setting(0.0, "weight of total variation, against grain", group="loss", low=0.0)
+    tv_weight: float = setting(0.5, "weight of total variation, against grain", group="loss", low=0.0)
     content_layers: tuple[str, ...] = setting(
         CONTENT_LAYERS, "layers whose features keep the content (the paper: relu4_2)", group="loss"
     )
@@ -63,8 +64,8 @@ class GatysSettings:
         group="loss", choices=("relative", "paper", "mean", "size"),
     )
     content_normalization: str = setting(
-        "relative", "relative: error over the target's size; mean: mean square; paper: eq. 1",
-        group="loss", choices=("relative", "mean", "paper"),
+        "relative", "relative: error over the target's size; mean: mean square; paper: eq. 1; positions: that over H W",
+        group="loss", choices=("relative", "mean", "paper", "positions"),
     )
     tv_kind: str = setting(
         "mean", "mean or sum of absolute differences, or mean squared ones", group="loss",
@@ -75,7 +76,7 @@ class GatysSettings:
         "lbfgs", "lbfgs needs a third to a half of adam's steps", group="optimizer", choices=("lbfgs", "adam")
     )
     steps: tuple[int, ...] = setting(
-        (120, 80), "evaluations at each scale, coarse to fine; the last number serves all further scales",
+        (140, 80), "evaluations at each scale, coarse to fine; the last number serves all further scales",
         group="optimizer", low=1, high=1_000_000,
     )
     scales: int | None = setting(
@@ -108,7 +109,7 @@ class GatysSettings:
         False, "scale every filter to mean activation 1 over natural pictures (the paper does)", group="network"
     )
     padding: str = setting(
-        "reflect", "padding of the first convolution: zero (as trained) prints a frame into the picture",
+        "reflect", "what surrounds the picture: zero (as trained) prints a frame into it, a mirrored margin does not",
         group="network", choices=("reflect", "replicate", "zero"),
     )
 
@@ -132,6 +133,13 @@ class GatysSettings:
                 f"style_layer_weights must have one number for each of the {len(self.style_layers)} style layers; "
                 f"received {len(weights)}."
             )
+        if weights is not None and self.style_weight and not any(weights):
+            raise InputError("style_layer_weights are all 0; raise one or set style_weight to 0.")
+        for name in ("content_layers", "style_layers"):
+            layers = getattr(self, name)
+            if len(set(layers)) < len(layers):
+                twice = next(layer for layer in layers if layers.count(layer) > 1)
+                raise InputError(f"{name} holds {twice!r} more than once; name it once, with a larger weight if wanted.")
         if not self.content_layers and self.content_weight:
             raise InputError("content_layers is empty; name a layer such as relu4_2 or set content_weight to 0.")
         if not self.style_layers and self.style_weight:
@@ -144,7 +152,7 @@ def _checked(field, value):
     if value is None and "None" in kind:
         return None
     if "tuple" in kind:
-        items = (value,) if isinstance(value, (str, int, float)) else value
+        items = (value,) if isinstance(value, (str, numbers.Real)) else value
         try:
             items = tuple(items)
         except TypeError:
@@ -176,10 +184,12 @@ def _checked_item(name, kind, meta, value):
 PRESETS = {
     # Ours; measured by benchmarks/gatys.py.
     "default": {},
-    # The paper: L-BFGS from white noise, average pooling in the network with normalized activations, alpha/beta =
-    # 1e-3, w_l = 1/5. It is silent on the number of steps and the size; 500 and 512 px are ours.
+    # The paper: L-BFGS, average pooling in the network with normalized activations, alpha/beta = 1e-3, w_l = 1/5. It
+    # starts from white noise as well as from the photo (figure 6): give init="noise" for the former. Ours: 500 steps
+    # and 512 px, which it leaves open, and eq. 1 over the number of positions, as eq. 4 has it: its plain sum grows with
+    # the picture, and with it 1e-3 gives a photograph with hardly any style.
     "gatys2016": dict(
-        init="noise", content_weight=1e-3, style_weight=1.0, content_normalization="paper",
+        init="content", content_weight=1e-3, style_weight=1.0, tv_weight=0.0, content_normalization="positions",
         style_normalization="paper", pooling="average", normalized=True, padding="zero",
         optimizer="lbfgs", scales=1, steps=(500,), history=20,
     ),
@@ -195,7 +205,7 @@ PRESETS = {
     # the feature matrix, average pooling, noise x 0.1, 1000 steps. Ours where it is silent: mean squared errors,
     # layers weighed alike, Adam with a constant step of 0.02, no TV, zero padding, 512 px.
     "matconvnet-1000": dict(
-        init="noise", noise=0.1, content_weight=5.0, style_weight=0.2, content_normalization="mean",
+        init="noise", noise=0.1, content_weight=5.0, style_weight=0.2, tv_weight=0.0, content_normalization="mean",
         style_normalization="size", pooling="average", padding="zero", optimizer="adam", learning_rate=0.02,
         schedule="constant", scales=1, steps=(1000,),
     ),

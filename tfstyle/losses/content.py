@@ -4,7 +4,7 @@ from keras import ops
 
 from tfstyle.checks import check_choice
 
-CONTENT_NORMALIZATIONS = ("relative", "mean", "paper")
+CONTENT_NORMALIZATIONS = ("relative", "mean", "paper", "positions")
 
 
 def content_loss(features, target, normalization="relative"):
@@ -15,6 +15,7 @@ def content_loss(features, target, normalization="relative"):
         target: features of the photograph, P in the paper, of the same shape.
         normalization: what the sum of squares is divided by:
             "paper": 1/2 sum (F - P)^2, as printed (it grows with the picture);
+            "positions": the same over the H W positions, as `gram_matrix` divides, free of the picture's size;
             "mean": mean (F - P)^2;
             "relative": mean (F - P)^2 / mean P^2, so that 1 is as far off as an all-zero map,
             whatever the layer, the network or the picture's size.
@@ -33,6 +34,8 @@ def content_loss(features, target, normalization="relative"):
     squared = ops.square(features - target)
     if normalization == "paper":
         return ops.mean(ops.sum(squared, axis=(1, 2, 3))) / 2
+    if normalization == "positions":
+        return ops.mean(ops.sum(squared, axis=3)) / 2
     error = ops.mean(squared)
     return error / _at_least_tiny(ops.mean(ops.square(target))) if normalization == "relative" else error
 

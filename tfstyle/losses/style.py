@@ -25,24 +25,13 @@ def gram_matrix(features):
         features: (N, H, W, C). M = H W positions; dividing by it lets pictures of unlike sizes compare.
 
     Returns:
-        (N, C, C) float32.
+        (N, C, C) float32. Its first derivatives are exact, its second ones are not.
     """
-    return _gram_matrix(features)
-
-
-@ops.custom_gradient
-def _gram_matrix(features):
-    # Plain differentiation would keep a float32 copy of every layer until the backward pass: at relu1_1 twice the
-    # memory of the bfloat16 features themselves.
     rows, positions = _positions(features)
-
-    def gradient(*args, upstream=None):
-        upstream = args[0] if upstream is None else upstream
-        again, _ = _positions(features)
-        slope = ops.matmul(again, (upstream + ops.transpose(upstream, (0, 2, 1))) / positions)
-        return ops.cast(ops.reshape(slope, ops.shape(features)), features.dtype)
-
-    return ops.matmul(ops.transpose(rows, (0, 2, 1)), rows) / positions, gradient
+    gram = ops.matmul(ops.transpose(ops.stop_gradient(rows), (0, 2, 1)), rows) / positions
+    # The derivative goes through one of the two equal factors and is doubled: half the time and memory of both.
+    doubled = 2 * gram - ops.stop_gradient(gram)
+    return (doubled + ops.transpose(doubled, (0, 2, 1))) / 2
 
 
 def mean_and_std(features):

@@ -1,0 +1,96 @@
+"""What all tests share: tiny pictures, a small stand-in for VGG, and a watch over the repository's files."""
+
+import functools
+import os
+import pathlib
+
+import numpy as np
+import pytest
+
+# Read when TensorFlow is imported. Tiny pictures gain nothing from threads, and lose much where others use the processor.
+THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+for variable in THREADS:
+    os.environ.setdefault(variable, "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+# Caches of tools, never committed. Anything else that a test leaves behind is a defect.
+CACHES = {".git", ".hypothesis", ".pytest_cache", "__pycache__", ".ipynb_checkpoints", ".venv", "build", "dist"}
+
+
+def repository_files():
+    """Every file of the checkout but the caches."""
+    found = set()
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [name for name in folders if name not in CACHES and not name.endswith(".egg-info")]
+        found.update(os.path.join(folder, name) for name in files)
+    return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_new_files():
+    """Fails the module whose tests leave files in the repository; `tmp_path` is where they belong."""
+    before = repository_files()
+    yield
+    left = sorted(repository_files() - before)
+    assert not left, f"tests left files in the repository: {left}"
+
+
+def _frozen(picture):
+    """Read-only, so that a function that writes into its caller's picture is found out."""
+    picture = np.ascontiguousarray(picture, np.float32)
+    picture.setflags(write=False)
+    return picture
+
+
+@pytest.fixture(scope="session")
+def photo():
+    """A disc before a sky that darkens upward: (45, 61, 3) float32, odd on both sides."""
+    y, x = np.mgrid[0:1:45j, 0:1:61j]
+    sky = np.stack([0.3 + 0.4 * y, 0.5 + 0.3 * y, 0.9 - 0.2 * y], axis=-1)
+    disc = np.hypot(x - 0.4, 0.8 * (y - 0.5)) < 0.27
+    return _frozen(np.where(disc[..., None], [0.8, 0.35, 0.15], sky))
+
+
+@pytest.fixture(scope="session")
+def painting():
+    """Bent stripes in three colors: (56, 48, 3) float32."""
+    y, x = np.mgrid[0:1:56j, 0:1:48j]
+    phase = 40 * x + 12 * np.sin(5 * y) + 9 * np.cos(7 * x * y)
+    return _frozen(0.5 + 0.45 * np.sin(phase[..., None] + np.array([0.0, 1.5, 3.5])))
+
+
+@pytest.fixture(scope="session")
+def other_painting():
+    """Warm squares of two sizes: (40, 64, 3) float32."""
+    y, x = np.mgrid[0:40, 0:64]
+    squares = ((y // 4 + x // 4) % 2 + (y // 11 + x // 9) % 2) / 2
+    return _frozen(squares[..., None] * [0.9, 0.6, 0.1] + 0.05)
+
+
+@pytest.fixture
+def threads(monkeypatch):
+    """Processes that a test starts take all cores, as they do at users' machines."""
+    for variable in THREADS:
+        monkeypatch.delenv(variable)
+
+
+@pytest.fixture
+def tiny_vgg(monkeypatch):
+    """Lets the optimiser see through a VGG-19 of 4 random filters a layer: for tests of the loop, not of the look."""
+    from tfstyle.gatys import objective
+    from tfstyle.nets.vgg import vgg
+    from tfstyle.weights import VGGWeights, convolutions
+
+    random = np.random.default_rng(8)
+    arrays = {}
+    for name, (before, _) in convolutions("vgg19").items():
+        depth = 3 if before == 3 else 4
+        kernel = random.standard_normal((3, 3, depth, 4), np.float32) / np.sqrt(4.5 * depth)
+        arrays[name] = kernel, np.full(4, 0.1, np.float32)
+    weights = VGGWeights(arrays, np.array([124.0, 117.0, 104.0], np.float32), "vgg19", "tests")
+
+    def built(layers, **options):
+        return vgg(layers, **(options | {"weights": weights}))
+
+    monkeypatch.setattr(objective, "vgg", functools.wraps(vgg)(built))

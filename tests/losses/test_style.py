@@ -1,0 +1,330 @@
+import keras
+import numpy as np
+import pytest
+import scipy.linalg
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfstyle.checks import InputError
+from tfstyle.losses import (
+    STYLE_NORMALIZATIONS,
+    STYLE_STATISTICS,
+    gram_matrix,
+    polynomial_mmd,
+    style_loss,
+    style_statistic,
+    wasserstein_distance,
+)
+from tfstyle.losses.style import grid_sample, mean_and_covariance, mean_and_std
+
+quick = settings(deadline=None, max_examples=30, database=None)
+
+# Two positions (rows) of two channels, 1 x 2 px. Gram: F F^T / M.
+FEATURES = np.array([[[[1.0, 2.0], [3.0, 0.0]]]], np.float32)
+GRAM = np.array([[[10.0, 2.0], [2.0, 4.0]]]) / 2
+TARGET = np.array([[[[2.0, 0.0], [0.0, 2.0], [2.0, 2.0], [0.0, 0.0]]]], np.float32)
+TARGET_GRAM = np.array([[[8.0, 4.0], [4.0, 8.0]]]) / 4
+
+
+def maps(shape, seed=0):
+    """Random feature maps as after a ReLU, (N, H, W, C) float32, about half of them 0."""
+    return np.maximum(np.random.default_rng(seed).standard_normal(shape), 0).astype(np.float32)
+
+
+def gradient(function, value):
+    value = tf.convert_to_tensor(value)
+    with tf.GradientTape() as tape:
+        tape.watch(value)
+        result = function(value)
+    return tape.gradient(result, value).numpy()
+
+
+# Gram matrices
+
+
+def test_gram_by_hand():
+    np.testing.assert_allclose(gram_matrix(FEATURES), GRAM, rtol=1e-6)
+    np.testing.assert_allclose(gram_matrix(TARGET), TARGET_GRAM, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("normalization", "wanted"), [
+    # G - A = [[3, 0], [0, 0]], whose squares sum to 9; those of A to 4 + 1 + 1 + 4.
+    ("relative", 9 / 10), ("paper", 9 / (4 * 2**2)), ("mean", 9 / 2**2), ("size", 9 / 2**4),
+])
+def test_gram_loss_by_hand(normalization, wanted):
+    loss = style_loss(FEATURES, style_statistic(TARGET), normalization=normalization)
+    assert loss.dtype == tf.float32 and loss.shape == ()
+    np.testing.assert_allclose(loss, wanted, rtol=1e-6)
+
+
+def test_paper_is_equation_4_as_printed():
+    features, target = maps((1, 5, 4, 6)), maps((1, 5, 4, 6), seed=1)
+    f, p = (x.reshape(20, 6).T.astype(np.float64) for x in (features, target))  # N_l x M_l, as in the paper
+    printed = np.sum((f @ f.T - p @ p.T) ** 2) / (4 * 6**2 * 20**2)
+    np.testing.assert_allclose(style_loss(features, style_statistic(target), normalization="paper"), printed, rtol=1e-5)
+
+
+def test_size_is_the_mean_with_matrices_divided_by_the_size_of_the_features():
+    features, target = maps((1, 5, 4, 6)), maps((1, 7, 3, 6), seed=1)
+    grams = [x.reshape(-1, 6).T @ x.reshape(-1, 6) / (x.size) for x in (features, target)]
+    loss = style_loss(features, style_statistic(target), normalization="size")
+    np.testing.assert_allclose(loss, np.mean((grams[0] - grams[1]) ** 2), rtol=1e-5)
+
+
+@pytest.mark.parametrize("target_shape", [(1, 6, 7, 5), (1, 9, 4, 5), (1, 2, 3, 5)])
+def test_gradient_is_equation_6(target_shape):
+    """dE/dF = 1 / (N^2 M^2) F (G - A), 0 where F is; A is brought from its own M to the picture's."""
+    before = np.random.default_rng(3).standard_normal((1, 6, 7, 5)).astype(np.float32)
+    target = maps(target_shape, seed=4)
+    a = style_statistic(target)
+    found = gradient(lambda x: style_loss(tf.nn.relu(x), a, normalization="paper"), before)
+    n, m = 5, 42
+    f = np.maximum(before, 0).reshape(m, n).T.astype(np.float64)
+    rows = target.reshape(-1, n).astype(np.float64)
+    gram, target_gram = f @ f.T, m * (rows.T @ rows) / len(rows)
+    wanted = (f.T @ (gram - target_gram)).T / (n**2 * m**2)  # as printed, transposed to N_l x M_l
+    wanted[f <= 0] = 0
+    np.testing.assert_allclose(found.reshape(m, n).T, wanted, rtol=1e-4, atol=1e-6 * np.abs(wanted).max())
+
+
+@quick
+@given(seed=st.integers(0, 2**16), height=st.integers(1, 6), width=st.integers(1, 6), channels=st.integers(1, 7))
+def test_a_gram_matrix_forgets_places_and_is_symmetric_and_positive(seed, height, width, channels):
+    random = np.random.default_rng(seed)
+    features = random.standard_normal((1, height, width, channels)).astype(np.float32)
+    gram = gram_matrix(features).numpy()[0]
+    shuffled = random.permutation(features.reshape(-1, channels)).reshape(1, width, height, channels)
+    np.testing.assert_allclose(gram_matrix(shuffled).numpy()[0], gram, atol=1e-5)
+    np.testing.assert_allclose(gram, gram.T, atol=1e-6)
+    assert np.linalg.eigvalsh(gram.astype(np.float64)).min() > -1e-5
+    np.testing.assert_allclose(np.trace(gram), np.sum(features**2) / (height * width), rtol=1e-4)
+
+
+# Every statistic
+
+
+@pytest.mark.parametrize("statistic", STYLE_STATISTICS)
+@pytest.mark.parametrize("normalization", STYLE_NORMALIZATIONS)
+def test_small_at_the_target_and_large_elsewhere(statistic, normalization):
+    painting, picture = maps((1, 12, 9, 8)), 3 * maps((1, 9, 12, 8), seed=1)
+    target = style_statistic(painting, statistic)
+    at_target, elsewhere = (float(style_loss(x, target, statistic, normalization)) for x in (painting, picture))
+    assert elsewhere > 0
+    assert abs(at_target) < 1e-3 * elsewhere
+
+
+@pytest.mark.parametrize("statistic", STYLE_STATISTICS)
+def test_relative_error_of_a_silent_picture(statistic):
+    """A picture without any feature is as far off as the target is large: 1, whatever the statistic."""
+    painting = 30 * maps((1, 12, 9, 8))
+    loss = style_loss(np.zeros_like(painting), style_statistic(painting, statistic), statistic)
+    np.testing.assert_allclose(loss, 1, rtol=2e-3)
+
+
+@pytest.mark.parametrize("statistic", STYLE_STATISTICS)
+def test_ratios_of_the_normalizations(statistic):
+    target = style_statistic(maps((1, 6, 6, 5)), statistic)
+    loss = {n: float(style_loss(2 * maps((1, 6, 6, 5), 1), target, statistic, n)) for n in STYLE_NORMALIZATIONS}
+    np.testing.assert_allclose(loss["mean"], 4 * loss["paper"], rtol=1e-5)
+    np.testing.assert_allclose(loss["mean"], 5**2 * loss["size"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("statistic", STYLE_STATISTICS)
+def test_bfloat16_features_are_measured_in_float32(statistic):
+    picture, painting = (tf.cast(20 * maps((1, 16, 12, 8), seed), tf.bfloat16) for seed in (0, 1))
+    loss = style_loss(picture, style_statistic(painting, statistic), statistic)
+    exact = style_loss(
+        tf.cast(picture, tf.float32), style_statistic(tf.cast(painting, tf.float32), statistic), statistic
+    )
+    assert loss.dtype == tf.float32
+    assert all(part.dtype == tf.float32 for part in tf.nest.flatten(style_statistic(painting, statistic)))
+    assert float(loss) == float(exact)
+
+
+@pytest.mark.parametrize("statistic", STYLE_STATISTICS)
+def test_batches_are_averaged(statistic):
+    pictures = np.concatenate([maps((1, 6, 8, 4)), 2 * maps((1, 6, 8, 4), 1)])
+    targets = [style_statistic(maps((1, 6, 8, 4), seed), statistic) for seed in (2, 3)]
+    each = [
+        float(style_loss(picture[None], target, statistic, "mean"))
+        for picture, target in zip(pictures, targets, strict=True)
+    ]
+    together = tf.nest.map_structure(lambda *parts: tf.concat(parts, 0), *targets)
+    assert each[0] != each[1]
+    np.testing.assert_allclose(style_loss(pictures, together, statistic, "mean"), np.mean(each), rtol=1e-4)
+
+
+@pytest.mark.parametrize("statistic", STYLE_STATISTICS)
+def test_compiled_for_all_sizes(statistic):
+    """Inside a tf.function of unknown height and width the losses keep their values and their gradients."""
+    target = style_statistic(maps((1, 9, 9, 4)), statistic)
+
+    @tf.function(input_signature=[tf.TensorSpec((1, None, None, 4))])
+    def compiled(features):
+        with tf.GradientTape() as tape:
+            tape.watch(features)
+            loss = style_loss(features, target, statistic)
+        return loss, tape.gradient(loss, features)
+
+    for shape in ((1, 8, 6, 4), (1, 50, 47, 4)):
+        features = maps(shape, 5)
+        loss, slope = compiled(features)
+        np.testing.assert_allclose(loss, style_loss(features, target, statistic), rtol=1e-4)
+        found = gradient(lambda x: style_loss(x, target, statistic), features)
+        np.testing.assert_allclose(slope, found, rtol=1e-3, atol=1e-4 * np.abs(found).max())
+        assert np.abs(found).max() > 0
+
+
+def test_a_silent_target_gives_finite_losses():
+    silent = np.zeros((1, 4, 4, 3), np.float32)
+    for statistic in STYLE_STATISTICS:
+        target = style_statistic(silent, statistic)
+        slope = gradient(lambda x: style_loss(x, target, statistic), maps((1, 4, 4, 3)))  # noqa: B023
+        assert np.isfinite(slope).all()
+        assert np.isfinite(style_loss(silent, target, statistic))
+
+
+# Mean and standard deviation
+
+
+def test_moments_by_hand():
+    mean, deviation = mean_and_std(FEATURES)
+    np.testing.assert_allclose(mean, [[2, 1]], rtol=1e-6)
+    np.testing.assert_allclose(deviation, [[1, 1]], rtol=1e-6)
+    # Target: means 1 and 1, deviations 1 and 1. Distance (2 - 1)^2, the target's own size 1 + 1 + 1 + 1.
+    target = style_statistic(TARGET, "moments")
+    np.testing.assert_allclose(style_loss(FEATURES, target, "moments", "mean"), 1 / 2**2, rtol=1e-6)
+    np.testing.assert_allclose(style_loss(FEATURES, target, "moments"), 1 / 4, rtol=1e-6)
+
+
+def test_a_constant_channel_has_a_finite_gradient():
+    target = style_statistic(TARGET, "moments")
+    slope = gradient(lambda x: style_loss(x, target, "moments"), np.full((1, 3, 3, 2), 0.7, np.float32))
+    assert np.isfinite(slope).all()
+
+
+# Wasserstein distance
+
+
+def gaussian(mean, covariance):
+    return tf.constant([mean], tf.float32), tf.constant([covariance], tf.float32)
+
+
+def random_gaussian(seed, channels=6):
+    random = np.random.default_rng(seed)
+    root = random.standard_normal((channels, channels))
+    return random.standard_normal(channels), root @ root.T / channels + 0.1 * np.eye(channels)
+
+
+def test_mean_and_covariance():
+    features = maps((1, 6, 5, 4))
+    mean, covariance = mean_and_covariance(features)
+    rows = features.reshape(-1, 4)
+    np.testing.assert_allclose(mean[0], rows.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(covariance[0], np.cov(rows.T, bias=True), rtol=1e-4, atol=1e-6)
+
+
+def test_wasserstein_of_diagonal_gaussians():
+    """|m - n|^2 + sum (sqrt a - sqrt b)^2."""
+    here, there = gaussian([1, 2, 3], np.diag([4.0, 9, 1])), gaussian([0, 2, 5], np.diag([1.0, 4, 1]))
+    np.testing.assert_allclose(wasserstein_distance(here, there), (1 + 4) + (1 + 1 + 0), rtol=1e-4)
+
+
+def test_wasserstein_of_commuting_gaussians():
+    axes = scipy.linalg.expm(np.array([[0, 1, 2], [-1, 0, 0.5], [-2, -0.5, 0]]))  # a rotation
+    a, b = np.array([4.0, 9, 1]), np.array([1.0, 4, 2.25])
+    here, there = (gaussian([0, 0, 0], axes @ np.diag(values) @ axes.T) for values in (a, b))
+    np.testing.assert_allclose(wasserstein_distance(here, there), np.sum((a**0.5 - b**0.5) ** 2), rtol=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_wasserstein_against_the_matrix_square_root_of_scipy(seed):
+    (m, a), (n, b) = random_gaussian(seed), random_gaussian(seed + 100)
+    root = scipy.linalg.sqrtm(b)
+    wanted = np.sum((m - n) ** 2) + np.trace(a + b - 2 * scipy.linalg.sqrtm(root @ a @ root).real)
+    np.testing.assert_allclose(wasserstein_distance(gaussian(m, a), gaussian(n, b)), wanted, rtol=1e-3)
+
+
+@pytest.mark.parametrize("positions", [(20, 20), (5, 4)])
+def test_wasserstein_of_equal_gaussians_is_zero(positions):
+    """64 channels over 400 and over 20 positions: a covariance of full rank, and one of rank 19."""
+    itself = mean_and_covariance(maps((1, *positions, 64)))
+    size = float(tf.linalg.trace(itself[1])[0])
+    distance = float(wasserstein_distance(itself, itself))
+    assert -2e-4 * size < distance < 2e-3 * size
+
+
+def test_wasserstein_is_finite_where_covariances_are_of_low_rank():
+    features = maps((1, 3, 3, 32))
+    target = style_statistic(maps((1, 2, 2, 32), 1), "wasserstein")
+    for picture in (features, np.zeros_like(features), np.ones_like(features)):
+        slope = gradient(lambda x: style_loss(x, target, "wasserstein"), picture)
+        assert np.isfinite(slope).all()
+        assert np.abs(slope).max() < 100
+    assert float(style_loss(features, target, "wasserstein")) > 0
+
+
+# Kernels
+
+
+def rows(features):
+    return tf.reshape(features, (1, -1, features.shape[-1]))
+
+
+@pytest.mark.parametrize("shapes", [((1, 6, 7, 5), (1, 6, 7, 5)), ((1, 9, 4, 5), (1, 3, 5, 5))])
+def test_gram_matching_is_the_quadratic_kernel(shapes):
+    features, target = maps(shapes[0]), maps(shapes[1], seed=1)
+    mmd = polynomial_mmd(rows(features), rows(target), degree=2, offset=0.0)
+    difference = gram_matrix(features) - gram_matrix(target)
+    np.testing.assert_allclose(mmd, tf.reduce_sum(difference**2) / 5**2, rtol=1e-4)
+    # Hence eq. 4 is a quarter of it.
+    np.testing.assert_allclose(style_loss(features, gram_matrix(target), normalization="paper"), mmd / 4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("offset", [0.0, 3.0])
+def test_matching_means_is_the_linear_kernel(offset):
+    features, target = maps((1, 6, 7, 5)), maps((1, 3, 5, 5), seed=1)
+    mmd = polynomial_mmd(rows(features), rows(target), degree=1, offset=offset)
+    difference = features.mean((0, 1, 2)) - target.mean((0, 1, 2))
+    np.testing.assert_allclose(mmd, np.sum(difference**2) / 5, rtol=1e-4)
+
+
+def test_mmd_by_hand():
+    """k(x, y) = (x y + 1)^2 of the numbers 1, 2 and of 0: (4 + 9 + 9 + 25) / 4 + 1 - 2 * 1."""
+    mmd = polynomial_mmd(np.array([[[1.0], [2.0]]], np.float32), np.array([[[0.0]]], np.float32), 2, 1.0)
+    np.testing.assert_allclose(mmd, 47 / 4 - 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (64, 48), (48, 64), (45, 61), (256, 1024), (1024, 96)])
+def test_samples_are_spread_over_the_whole_picture(shape):
+    """Many rows and many columns are seen, also where a side divides the stride."""
+    height, width = shape
+    places = np.stack(np.broadcast_arrays(*np.mgrid[0:height, 0:width]), -1)[None].astype(np.float32)
+    samples = grid_sample(places).numpy()[0]
+    assert 256 <= len(samples) <= 1.2 * 1024
+    ratio = (height / width) ** 0.5
+    assert len(np.unique(samples[:, 0])) >= min(height, 14 * ratio)
+    assert len(np.unique(samples[:, 1])) >= min(width, 14 / ratio)
+
+
+def test_all_positions_of_a_small_map_are_taken():
+    features = maps((2, 20, 30, 3))
+    np.testing.assert_array_equal(grid_sample(features), features.reshape(2, 600, 3))
+
+
+def test_unknown_names():
+    features = maps((1, 4, 4, 3))
+    with pytest.raises(InputError, match="statistic must be one of .*received 'grams'; did you mean 'gram'?"):
+        style_statistic(features, "grams")
+    with pytest.raises(InputError, match="statistic must be one of .*received 'momenta'; did you mean 'moments'?"):
+        style_loss(features, None, "momenta")
+    with pytest.raises(InputError, match="normalization must be one of .*received 'men'; did you mean 'mean'?"):
+        style_loss(features, gram_matrix(features), normalization="men")
+
+
+def test_any_keras_backend_takes_part():
+    """NumPy arrays, TensorFlow's and Keras' tensors are all welcome."""
+    features = maps((1, 4, 4, 3))
+    for kind in (np.asarray, tf.constant, keras.ops.convert_to_tensor):
+        np.testing.assert_allclose(gram_matrix(kind(features)), gram_matrix(features))

@@ -1,0 +1,85 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfstyle.checks import InputError, check_choice, check_number, closest
+
+
+def message(function, *args, **kwargs):
+    with pytest.raises(InputError) as error:
+        function(*args, **kwargs)
+    return str(error.value)
+
+
+def test_an_input_error_is_a_value_error():
+    assert issubclass(InputError, ValueError)
+
+
+@pytest.mark.parametrize(("value", "wanted"), [
+    ("relu4_1x", "relu4_1"), ("pool", "pool5"), ("zzz", None), ("", None), (12, None), (None, None),
+])
+def test_closest(value, wanted):
+    assert closest(value, ("relu1_1", "relu4_1", "pool5")) == wanted
+
+
+def test_closest_of_nothing():
+    assert closest("max", ()) is None
+
+
+def test_a_choice_is_returned():
+    assert check_choice("pooling", "max", ("max", "average")) == "max"
+
+
+def test_a_wrong_choice_is_told_with_the_choices_and_the_nearest():
+    said = message(check_choice, "pooling", "avarage", ("max", "average"))
+    assert said == "pooling must be one of 'max', 'average'; received 'avarage'; did you mean 'average'?"
+
+
+@pytest.mark.parametrize("value", ["xyz", None, 3, [], {"a": 1}, np.zeros(2)])
+def test_a_choice_without_neighbor(value):
+    said = message(check_choice, "pooling", value, ("max", "average"))
+    assert said == f"pooling must be one of 'max', 'average'; received {value!r}."
+
+
+@pytest.mark.parametrize(("value", "wanted"), [
+    (3, 3.0), (3.5, 3.5), (np.float32(0.5), 0.5), (np.int64(2), 2.0),
+])
+def test_numbers_become_floats(value, wanted):
+    found = check_number("weight", value)
+    assert type(found) is float and found == wanted
+
+
+@pytest.mark.parametrize("value", [5, np.int32(5), np.uint8(5)])
+def test_whole_numbers_become_ints(value):
+    found = check_number("steps", value, 1, 10, integer=True)
+    assert type(found) is int and found == 5
+
+
+@settings(deadline=None, max_examples=50, database=None)
+@given(value=st.floats(), low=st.floats(-10, 0), high=st.floats(0, 10))
+def test_exactly_the_finite_numbers_in_range_pass(value, low, high):
+    if math.isfinite(value) and low <= value <= high:
+        assert check_number("x", value, low, high) == value
+    else:
+        assert repr(value) in message(check_number, "x", value, low, high)
+
+
+@pytest.mark.parametrize("value", [True, False, "3", None, 1j, [1], math.nan, math.inf, np.array([1.0, 2.0])])
+def test_what_is_no_number(value):
+    assert message(check_number, "weight", value) == f"weight must be a number; received {value!r}."
+
+
+@pytest.mark.parametrize("value", [5.0, "5", True, 0, 11])
+def test_what_is_no_whole_number_in_range(value):
+    said = message(check_number, "steps", value, 1, 10, integer=True)
+    assert said == f"steps must be a whole number from 1 to 10; received {value!r}."
+
+
+@pytest.mark.parametrize(("bounds", "words"), [
+    ({"low": 2}, "of at least 2"), ({"high": 0.5}, "of at most 0.5"), ({"low": 2, "high": 4}, "from 2 to 4"),
+])
+def test_ranges_are_told(bounds, words):
+    assert message(check_number, "x", 1, **bounds) == f"x must be a number {words}; received 1."
