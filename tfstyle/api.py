@@ -54,9 +54,10 @@ def optimize_pictures(content, style, *, size=512, weights_of_styles=None, prese
     settings |= {"size": size}
     if content is None:
         settings.setdefault("content_weight", 0.0)
-        settings["init"] = "noise"  # unless another start is given
     if style is None:
         settings.setdefault("style_weight", 0.0)
+    if content is None or style is None:
+        settings["init"] = "noise"  # unless another start is given: the photo itself would have nowhere to go
     start = None
     if init is not None:
         is_name = isinstance(init, (str, os.PathLike))

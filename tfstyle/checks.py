@@ -35,7 +35,10 @@ def check_choice(name, value, choices):
 def check_number(name, value, low=-math.inf, high=math.inf, *, integer=False):
     """Returns `value` as int or float if it is a finite number in [low, high], else raises `InputError`."""
     kind = numbers.Integral if integer else numbers.Real
-    good = isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        good = isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number beyond the largest float
+        good = False
     if good and low <= value <= high:
         return int(value) if integer else float(value)
     wanted = "a whole number" if integer else "a number"

@@ -68,19 +68,15 @@ def optimize(content, styles, settings=None, *, style_weights=None, start=None, 
         walk.resume(checkpoint, run)
     interrupted, saved = False, time.monotonic()
     try:
-        while not walk.done:
+        while not (walk.done or interrupted):
             record = walk.evaluate()
-            if callback is not None and callback(record):
-                interrupted = True
-                break
+            interrupted = callback is not None and bool(callback(record))
             walk.advance()
-            if checkpoint and time.monotonic() - saved >= checkpoint_seconds:
+            if checkpoint and (walk.done or interrupted or time.monotonic() - saved >= checkpoint_seconds):
                 walk.save(checkpoint, run)
                 saved = time.monotonic()
     except KeyboardInterrupt:
         interrupted = True
-    if checkpoint and not interrupted:
-        walk.save(checkpoint, run)
     final = walk.finish()
     if callback is not None:
         callback(final)
@@ -170,10 +166,17 @@ class _Walk:
         if self.scale + 1 == len(self.scales):
             self.scale += 1
             return
-        height, width, _ = self.scales[self.scale + 1]
-        self.image = tf.constant(resize(self.picture(), (height, width))[None])
+        self.image = tf.constant(self._enlarged((height, width), self.scales[self.scale + 1][:2])[None])
         self.scale, self.step = self.scale + 1, 0
         self._enter()
+
+    def _enlarged(self, coarse, fine):
+        """The picture at the next scale's shape, with the photo's detail that the coarser scale could not hold."""
+        picture = resize(self.picture(), fine)
+        if not self.settings.content_weight:
+            return picture
+        photo = resize(self.content, fine)
+        return np.clip(picture + photo - resize(resize(photo, coarse), fine), 0, 1)
 
     def picture(self):
         """The result so far (H, W, 3): the running average, or the picture of least loss at this scale."""

@@ -1,0 +1,47 @@
+# make demo: a photograph repainted after a painting, from a fresh clone. make help: the rest.
+
+PYTHON ?= python3
+VENV ?= .venv
+PYTEST ?= $(VENV)/bin/python -m pytest
+PYTEST_FLAGS ?=
+INSTALL = $(VENV)/bin/python -m pip install --compile
+
+.PHONY: help demo test test-slow clean
+
+help:
+	@echo "make demo       repaint examples/content/chelsea.jpg as demo.png"
+	@echo "make test       the fast tests"
+	@echo "make test-slow  the tests that train, render or install for a while"
+	@echo "make clean      remove what the above have made, but for $(VENV)"
+	@echo "PYTHON=python3.12 chooses the interpreter that $(VENV) is made with."
+
+demo: $(VENV)/tfstyle.installed
+	$(VENV)/bin/tfstyle optimize examples/content/chelsea.jpg examples/style/swirl.jpg -o demo.png
+	@echo "See demo.png."
+
+test: $(VENV)/tfstyle-test.installed
+	$(PYTEST) -m "not slow" $(PYTEST_FLAGS)
+
+# pytest exits with 5 where no test has the mark.
+test-slow: $(VENV)/tfstyle-test.installed
+	$(PYTEST) -m slow $(PYTEST_FLAGS) || [ $$? -eq 5 ]
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	{ echo "tfstyle needs Python 3.11 to 3.13; name one: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The bytecode of tfstyle itself is compiled too: it starts faster where Python may not write it later.
+$(VENV)/tfstyle.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(INSTALL) -e .
+	$(VENV)/bin/python -m compileall -q tfstyle
+	@touch $@
+
+$(VENV)/tfstyle-test.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(INSTALL) -e '.[test]'
+	$(VENV)/bin/python -m compileall -q tfstyle
+	@touch $@ $(VENV)/tfstyle.installed
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .hypothesis demo.png demo*.json
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -1,0 +1,116 @@
+"""Flags from a settings dataclass: every setting has one, and what is typed is what is set."""
+
+import argparse
+import dataclasses
+
+import pytest
+
+from tfstyle.checks import InputError
+from tfstyle.cli import flags
+from tfstyle.gatys.settings import PRESETS, GatysSettings, preset, setting
+
+
+@dataclasses.dataclass(frozen=True)
+class Small:
+    count: int | None = setting(5, "how many, 100% of them", group="one", low=1, high=9)
+    rate: float = setting(0.5, "how fast", group="two", low=0.0)
+    names: tuple[str, ...] = setting(("a", "b"), "which", group="one")
+    parts: tuple[float, ...] | None = setting(None, "how much of each", group="two", low=0.0)
+    kind: str = setting("red", "what color", group="one", choices=("red", "blue"))
+    on_top: bool = setting(False, "whether on top", group="two")
+    path: str = setting("x", "where", group="two")
+
+
+def parser(settings_class):
+    made = argparse.ArgumentParser(allow_abbrev=False)
+    flags.add_settings(made, settings_class)
+    return made
+
+
+def given(*words, of=Small):
+    return flags.given(parser(of).parse_args(words), of)
+
+
+def test_a_flag_left_out_is_no_setting():
+    assert given() == {}
+    assert given("--rate", "2") == {"rate": 2.0}
+
+
+@pytest.mark.parametrize("words, wanted", [
+    (["--count", "3"], {"count": 3}),
+    (["--count=none"], {"count": None}),
+    (["--count", "NONE"], {"count": None}),
+    (["--rate", "1e-3"], {"rate": 0.001}),
+    (["--names", "relu1_1, relu2_1"], {"names": ("relu1_1", "relu2_1")}),
+    (["--names", ""], {"names": ()}),
+    (["--parts", "1,.5,0"], {"parts": (1.0, 0.5, 0.0)}),
+    (["--parts", "none"], {"parts": None}),
+    (["--kind", "blue"], {"kind": "blue"}),
+    (["--on-top"], {"on_top": True}),
+    (["--no-on-top"], {"on_top": False}),
+    (["--path", "none"], {"path": "none"}),
+])
+def test_values(words, wanted):
+    found = given(*words)
+    assert found == wanted
+    assert [type(value) for value in found.values()] == [type(value) for value in wanted.values()]
+
+
+@pytest.mark.parametrize("words, sentence", [
+    (["--count", "0"], "--count must be a whole number from 1 to 9; received 0."),
+    (["--count", "2.5"], "--count must be a whole number from 1 to 9; received 2.5."),
+    (["--count", "many"], "--count must be a whole number from 1 to 9; received 'many'."),
+    (["--count", "9" * 400], f"--count must be a whole number from 1 to 9; received '{'9' * 400}'."),
+    (["--count", "9" * 5000], f"--count must be a whole number from 1 to 9; received '{'9' * 5000}'."),
+    (["--rate", "-1"], "--rate must be a number of at least 0; received -1."),
+    (["--rate", "nan"], "--rate must be a number of at least 0; received 'nan'."),
+    (["--rate", "inf"], "--rate must be a number of at least 0; received 'inf'."),
+    (["--rate", ""], "--rate must be a number of at least 0; received ''."),
+    (["--rate", "none"], "--rate must be a number of at least 0; received 'none'."),
+    (["--parts", "1,x"], "--parts must be a number of at least 0; received 'x'."),
+    (["--kind", "blu"], "--kind must be one of 'red', 'blue'; received 'blu'; did you mean 'blue'?"),
+    (["--path", ""], "--path is empty; give a value."),
+])
+def test_bad_values_name_the_flag(words, sentence):
+    with pytest.raises(InputError) as error:
+        given(*words)
+    assert str(error.value) == sentence
+
+
+def test_help_groups_and_shows_the_defaults():
+    text = " ".join(parser(Small).format_help().split())
+    for part in (
+        "one settings:", "two settings:", "--count N|none how many, 100% of them (default: 5)",
+        "--rate X how fast (default: 0.5)", "--names NAME,... which (default: a,b)",
+        "--parts X,... how much of each (default: none)", "--kind {red,blue} what color (default: red)",
+        "--on-top, --no-on-top whether on top (default: no)",
+    ):
+        assert part in text
+    assert text.index("what color") < text.index("two settings:") < text.index("how fast")
+    assert text.count("one settings:") == 1
+
+
+def test_every_setting_of_the_optimizer_has_a_flag():
+    made = parser(GatysSettings)
+    known = {word for action in made._actions for word in action.option_strings}
+    for field in dataclasses.fields(GatysSettings):
+        assert flags.flag(field.name) in known
+    assert "--style-layer-weights" in known and "--no-deterministic" in known
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_what_help_says_a_preset_is_can_be_typed(name):
+    words = " ".join(flags.typed(key, value) for key, value in PRESETS[name].items()).split()
+    assert preset("default", **given(*words, of=GatysSettings)) == preset(name)
+
+
+def test_every_default_can_be_typed():
+    words = [flags.typed(field.name, field.default) for field in dataclasses.fields(GatysSettings)]
+    found = given(*" ".join(words).split(), of=GatysSettings)
+    assert GatysSettings(**found) == GatysSettings() and len(found) == len(words)
+
+
+def test_numbers():
+    assert flags.numbers("--x", "0.7, 0.3", low=0) == (0.7, 0.3)
+    with pytest.raises(InputError, match="^--x must be a number of at least 0; received -1.$"):
+        flags.numbers("--x", "1,-1", low=0)

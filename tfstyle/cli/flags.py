@@ -1,0 +1,113 @@
+"""Flags made from a settings dataclass, so that a setting is written once.
+
+Every field carries its text, group, choices and range in `metadata` (see `tfstyle.gatys.settings`). A flag
+that is left out is no setting at all: it must not override a preset.
+"""
+
+import argparse
+import dataclasses
+
+from tfstyle.checks import InputError, check_choice, check_number
+
+__all__ = ["add_settings", "flag", "given", "number", "numbers", "shown", "typed"]
+
+
+def flag(name):
+    """style_weight -> --style-weight"""
+    return "--" + name.replace("_", "-")
+
+
+def add_settings(parser, settings_class):
+    """Adds one flag for each field, in one help section for each group of fields."""
+    groups = {}
+    for field in dataclasses.fields(settings_class):
+        title = field.metadata["group"]
+        group = groups.setdefault(title, None) or parser.add_argument_group(f"{title} settings")
+        groups[title] = group
+        text = f"{field.metadata['text']} (default: {shown(field.default)})".replace("%", "%%")
+        how = {"action": argparse.BooleanOptionalAction} if _is_bool(field) else {"metavar": _metavar(field)}
+        group.add_argument(flag(field.name), dest=field.name, default=argparse.SUPPRESS, help=text, **how)
+
+
+def given(args, settings_class):
+    """The settings whose flags were given, as {field: value}.
+
+    Raises:
+        InputError: a text that is no value for its flag, in one sentence with the flag's name.
+    """
+    return {
+        field.name: _parsed(field, getattr(args, field.name))
+        for field in dataclasses.fields(settings_class) if hasattr(args, field.name)
+    }
+
+
+def numbers(name, text, low):
+    """A comma list of numbers of at least `low`, for flags that are no setting."""
+    return tuple(check_number(name, number(item), low) for item in _items(text))
+
+
+def shown(value):
+    """A setting's value as help shows it."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(shown, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def typed(name, value):
+    """A setting as one would type it: --normalized, --steps 120,80."""
+    if isinstance(value, bool):
+        return flag(name if value else f"no_{name}")
+    return f"{flag(name)} {shown(value)}"
+
+
+def _is_bool(field):
+    return "bool" in str(field.type)
+
+
+def _metavar(field):
+    kind, choices = str(field.type), field.metadata["choices"]
+    one = "N" if "int" in kind else "X" if "float" in kind else "NAME"
+    if choices:
+        one = "{" + ",".join(choices) + "}"
+    return f"{one},..." if "tuple" in kind else f"{one}|none" if "None" in kind else one
+
+
+def _parsed(field, text):
+    kind = str(field.type)
+    if _is_bool(field) or ("None" in kind and text.lower() == "none"):
+        return text if _is_bool(field) else None
+    if "tuple" in kind:
+        return tuple(_item(field, item) for item in _items(text))
+    return _item(field, text)
+
+
+def _items(text):
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def _item(field, text):
+    kind, meta, name = str(field.type), field.metadata, flag(field.name)
+    if meta["choices"]:
+        return check_choice(name, text, meta["choices"])
+    if "int" in kind or "float" in kind:
+        low = float("-inf") if meta["low"] is None else meta["low"]
+        high = float("inf") if meta["high"] is None else meta["high"]
+        return check_number(name, number(text), low, high, integer="int" in kind)
+    if not text:
+        raise InputError(f"{name} is empty; give a value.")
+    return text
+
+
+def number(text):
+    """The number that a text spells, or the text itself, which `check_number` refuses in its own words."""
+    for kind in (int, float):
+        try:
+            value = kind(text)
+        except ValueError:
+            continue
+        return value if abs(value) < 1e300 else text
+    return text

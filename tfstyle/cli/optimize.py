@@ -1,0 +1,282 @@
+"""tfstyle optimize: checks everything that needs no TensorFlow, runs, and writes what was asked for."""
+
+import dataclasses
+import os
+import platform
+import sys
+import textwrap
+
+from tfstyle.checks import InputError, check_number
+from tfstyle.cli import flags, outputs
+from tfstyle.cli.chatter import hushed
+from tfstyle.cli.watch import interrupts, progress, write_frame
+from tfstyle.gatys.settings import PRESETS, GatysSettings, preset
+from tfstyle.version import __version__
+
+NOTHING = "none"
+STARTS = ("content", "style", "noise")
+
+
+def _presets():
+    """What each preset stands for, as the flags that one would type."""
+    told = ["presets, which flags of your own override:"]
+    for name, recipe in PRESETS.items():
+        words = " ".join(flags.typed(field, value) for field, value in recipe.items())
+        told += textwrap.wrap(
+            f"{name}: {words or 'the defaults shown above'}", 100, break_on_hyphens=False,
+            break_long_words=False, initial_indent="  ", subsequent_indent="    ",
+        )
+    return "\n".join(told)
+
+
+EXAMPLES = f"""{_presets()}
+
+examples:
+  tfstyle optimize photo.jpg painting.jpg -o painted.png
+  tfstyle optimize photo.jpg one.jpg two.jpg --weights-of-styles 0.7,0.3 --size 1024 -o painted.jpg
+  tfstyle optimize photo.jpg painting.jpg --preset gatys2016 --steps 200 --plot loss.png -o painted.png
+  tfstyle optimize none painting.jpg -o texture.png                  (a texture, from the style alone)
+  tfstyle optimize photo.jpg --style-weight 0 -o content.png         (what the content layers keep)
+"""
+
+
+def add_flags(parser):
+    """Adds the verb's own flags and one for each field of `GatysSettings`."""
+    parser.usage = "tfstyle optimize CONTENT STYLE [STYLE ...] -o OUT [flags]"
+    pictures = parser.add_argument_group("pictures")
+    add = pictures.add_argument
+    add("content", metavar="CONTENT", help=f"picture to repaint, or {NOTHING} to synthesize a texture")
+    add("style", metavar="STYLE", nargs="*", default=[], help="painting to repaint it after, or several")
+    add("-o", "--output", metavar="OUT", required=True, help="picture to write (.png, .jpg, .webp, ...)")
+    add("--quality", metavar="N", default="95", help="of JPEG, WebP and AVIF, 1 to 100 (default: 95)")
+    add("--preset", metavar="NAME", default="default", help=f"recipe to start from: {', '.join(PRESETS)}")
+    add("--weights-of-styles", metavar="X,...", help="one for each STYLE (default: all alike)")
+    add = parser.add_argument_group("the run").add_argument
+    add("--checkpoint", metavar="FILE.npz", help="keep the run's state here, to go on from after a kill")
+    add("--save-every", metavar="N", help="write the picture of every Nth step as OUT-0010.png, ...")
+    add("--frames-dir", metavar="DIR", help="folder for those pictures, made if missing (default: OUT's)")
+    add("--plot", metavar="FILE", help="plot the losses against time (.png, .svg, .pdf; needs tfstyle[plot])")
+    add("--trace", metavar="FILE.json", help="write settings, versions and all losses as one JSON document")
+    add("--quiet", action="store_true", help="no progress bar and no line at the end")
+    add("--flagfile", metavar="FILE", help="read further flags from a file, one --flag=value to a line")
+    flags.add_settings(parser, GatysSettings)
+
+
+class _Failed(Exception):
+    """A run that came to nothing through no fault of its input, in one sentence."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Job:
+    """A command line that has passed every check that can be made without TensorFlow."""
+
+    call: dict  # arguments of `tfstyle.api.optimize_pictures`
+    recipe: GatysSettings
+    quality: int
+    save_every: int | None
+    shape: tuple  # (height, width) of the finished picture
+    scales: list  # of (height, width, steps)
+    alpha: object  # the content's, (height, width), or None
+
+
+def run(args):
+    """Runs the verb: 0 done, 1 diverged or some file beside the picture failed, 130 interrupted."""
+    job = _checked(args)
+    from tfstyle import images
+
+    records, faults, result, written = [], [], None, False
+    with interrupts() as interrupt:
+        with progress(job.scales, quiet=args.quiet) as tell:
+
+            def callback(record):
+                interrupt.started = True
+                records.append(record.as_dict())
+                if record.figures is None:
+                    tell(record)
+                    _save_frame(args, job, record, faults)
+                return interrupt.asked
+
+            try:
+                result, alpha = _paint(job.call, callback)
+            except _Failed as error:
+                faults.append(str(error))
+        if result is not None:
+            written = _keep(faults, images.write, args.output, result.image, alpha, quality=job.quality)
+            records = result.records  # a resumed run's from its start
+        if args.trace:
+            _keep(faults, _write_trace, args, job, records, result, faults)
+        if args.plot and records:
+            _keep(faults, outputs.plot, args.plot, records)
+    if written and not args.quiet:
+        print(_summary(args.output, result))
+    for fault in faults:
+        print(f"tfstyle: {fault}", file=sys.stderr)
+    return 130 if result is not None and result.interrupted else 1 if faults else 0
+
+
+def _paint(call, callback):
+    """(Result, alpha) of the run; all that TensorFlow has to do with it."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # the only one with a GradientTape
+    try:
+        with hushed():
+            import tensorflow as tf
+    except ImportError as error:
+        raise _Failed(f"TensorFlow cannot be imported ({error}); see tfstyle doctor.") from None
+    from tfstyle.api import optimize_pictures
+    from tfstyle.gatys.record import NonFiniteError
+
+    try:
+        return optimize_pictures(**call, callback=callback)
+    except NonFiniteError as error:
+        raise _Failed(str(error)) from None
+    except (MemoryError, tf.errors.ResourceExhaustedError):
+        raise _Failed("memory ran out; use a smaller --size, or --optimizer adam.") from None
+
+
+def _keep(faults, action, *args, **options):
+    """Runs an action whose failure must not cost the rest; returns whether it succeeded."""
+    try:
+        action(*args, **options)
+    except InputError as error:
+        faults.append(str(error))
+        return False
+    return True
+
+
+def _save_frame(args, job, record, faults):
+    if job.save_every and record.step % job.save_every == 0 and not faults:
+        _keep(faults, write_frame, _frame_stem(args), record, job.shape, job.alpha)
+
+
+def _frame_stem(args):
+    folder, name = os.path.split(args.output)
+    return os.path.join(args.frames_dir or folder, os.path.splitext(name)[0])
+
+
+def _write_trace(args, job, records, result, faults):
+    loaded = {name: sys.modules[module].__version__ for name, module in (
+        ("tensorflow", "tensorflow"), ("keras", "keras"), ("numpy", "numpy"), ("pillow", "PIL"))}
+    outputs.trace(args.trace, {
+        "tfstyle": __version__, "versions": {"python": platform.python_version(), **loaded},
+        "content": args.content, "styles": args.style, "weights_of_styles": job.call["weights_of_styles"],
+        "output": args.output, "width": job.shape[1], "height": job.shape[0],
+        "preset": args.preset, "settings": dataclasses.asdict(job.recipe),
+        "interrupted": result is not None and result.interrupted, "faults": list(faults),
+        "records": [record for record in records if not record.get("final")],
+        "final": None if result is None else result.final.as_dict(),
+    })
+
+
+def _summary(path, result):
+    """The one line on stdout."""
+    height, width = result.image.shape[:2]
+    final = result.final
+    told = [path, f"{width}x{height}", f"{final.seconds:.1f} s"]
+    names = ("content_loss", "style_rel", "tv")
+    told += [f"{name} {final.figures[name]:.4f}" for name in names if name in final.figures]
+    if result.interrupted:
+        told.append(f"interrupted at step {final.step} of {final.steps}")
+    return "  ".join(told)
+
+
+# Checks before the work
+
+
+def _checked(args):
+    """`_Job` of a command line; raises `InputError` for whatever can be found wrong without TensorFlow."""
+    content = None if args.content.lower() == NOTHING else args.content
+    recipe, given = _recipe(args, content)
+    weights = None
+    if args.weights_of_styles is not None:
+        weights = _style_weights(args.weights_of_styles, len(args.style))
+    quality = check_number("--quality", flags.number(args.quality), 1, 100, integer=True)
+    save_every = None
+    if args.save_every is not None:
+        save_every = check_number("--save-every", flags.number(args.save_every), 1, integer=True)
+    elif args.frames_dir is not None:
+        raise InputError("--frames-dir needs --save-every N.")
+
+    shape, alpha = _check_pictures(content, args.style, recipe)
+    from tfstyle.gatys.pyramid import plan
+
+    scales = plan(*shape, recipe)
+    _check_outputs(args, shape)
+    call = given | {
+        "content": content, "style": args.style or None, "preset": args.preset, "size": recipe.size,
+        "init": given.get("init"), "weights_of_styles": weights, "checkpoint": args.checkpoint,
+    }
+    return _Job(call, recipe, quality, save_every, shape, scales, alpha)
+
+
+def _recipe(args, content):
+    """(settings of the run, those that differ from the preset's)."""
+    given = flags.given(args, GatysSettings)
+    if content is None:
+        if not args.style:
+            raise InputError("There is neither a CONTENT nor a STYLE picture; name at least one.")
+        if given.setdefault("content_weight", 0.0):
+            raise InputError(f"CONTENT is {NOTHING}, so leave out --content-weight, or name a picture.")
+    if content is None or not args.style:
+        given.setdefault("init", "noise")  # figure 1 of the paper; from the picture itself nothing would move
+    recipe = preset(args.preset, **given)
+    if not args.style and recipe.style_weight:
+        raise InputError(
+            "There is no STYLE picture; name one, or give --style-weight 0 for what the content layers keep."
+        )
+    return recipe, given
+
+
+def _style_weights(text, count):
+    weights = flags.numbers("--weights-of-styles", text, low=0)
+    if len(weights) != count:
+        raise InputError(f"--weights-of-styles must have one number for each STYLE; received {len(weights)} "
+                         f"for {count}.")
+    if not sum(weights):
+        raise InputError("--weights-of-styles are all 0; raise one.")
+    return weights
+
+
+def _check_pictures(content, styles, recipe):
+    """Reads the pictures and weights once before the work; returns ((height, width), alpha) of the result."""
+    from tfstyle import images, weights
+
+    known = recipe.weights == "imagenet" or (recipe.weights, recipe.network) == ("default", "vgg19")
+    if not known:
+        weights.load(recipe.weights, recipe.network)
+    photo = None if content is None else images.read(content, name="content picture", size=recipe.size)
+    painted = [images.read(style, name="style picture").rgb.shape[:2] for style in styles]
+    if recipe.init not in STARTS:
+        if not os.path.exists(recipe.init):
+            raise InputError(
+                f"--init {recipe.init!r} is neither {', '.join(STARTS)} nor the path of a picture "
+                "or checkpoint."
+            )
+        if not recipe.init.lower().endswith(".npz"):
+            images.read(recipe.init, name="start picture")
+    if photo is not None:
+        return photo.rgb.shape[:2], photo.alpha
+    return images.fitted_shape(*painted[0], recipe.size or max(painted[0])), None  # a texture has the style's
+
+
+def _check_outputs(args, shape):
+    """Every file to be written can be written, each has a name of its own, and none is an input."""
+    from tfstyle import images
+
+    images.check_output(args.output, shape)
+    taken = {os.path.realpath(path): f"the picture {path!r}" for path in (args.content, *args.style)}
+    for flag, path in (("--output", args.output), ("--plot", args.plot), ("--trace", args.trace),
+                       ("--checkpoint", args.checkpoint)):
+        if path is not None:
+            other = taken.setdefault(os.path.realpath(path), flag)
+            if other != flag:
+                raise InputError(f"{flag} {path!r} would overwrite {other}; choose another name.")
+    if args.checkpoint is not None:
+        if not args.checkpoint.lower().endswith(".npz"):
+            raise InputError(f"--checkpoint {args.checkpoint!r} must end in .npz.")
+        outputs.check_file(args.checkpoint, "--checkpoint")
+    if args.trace is not None:
+        outputs.check_file(args.trace, "--trace")
+    if args.plot is not None:
+        outputs.check_plot(args.plot, "--plot")
+    if args.save_every is not None:
+        outputs.check_folder(args.frames_dir or os.path.dirname(args.output) or ".", "--frames-dir")

@@ -1,0 +1,106 @@
+"""What hangs on the optimizer's callback: the progress bar, frames, and Ctrl-C."""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import types
+
+__all__ = ["interrupts", "parts", "progress", "write_frame"]
+
+_STOPPING = b"\ntfstyle: stopping after this step to write the picture; Ctrl-C again quits at once.\n"
+
+
+def parts(weighted):
+    """The weighted terms of a record summed by kind: {"total", "content", "style", "tv"}."""
+    sums = {
+        kind: sum(value for name, value in weighted.items() if name.partition("/")[0] == kind)
+        for kind in ("content", "style", "tv")
+    }
+    return {"total": sum(weighted.values())} | sums
+
+
+@contextlib.contextmanager
+def progress(scales, quiet=False):
+    """A bar on stderr, if that is a terminal; yields a function to call with every record.
+
+    Args:
+        scales: list of (height, width, steps), as `tfstyle.gatys.pyramid.plan` makes it: a step at twice the
+            side takes four times as long, which the time left takes into account.
+        quiet: True shows nothing.
+    """
+    from tqdm import tqdm
+
+    bar = tqdm(
+        total=_work(scales, sys.maxsize), disable=True if quiet else None, desc="loading TensorFlow",
+        dynamic_ncols=True, bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
+    )
+    first = True
+
+    def tell(record):
+        nonlocal first
+        if first:  # a resumed run starts in the middle; the import is no measure of the time left
+            bar.initial = bar.n = _work(scales, record.step - 1)
+            bar.unpause()
+        bar.set_description_str(f"{record.scale} px, step {record.step} of {record.steps}", refresh=False)
+        losses = ", ".join(f"{kind} {loss:.4g}" for kind, loss in parts(record.weighted).items() if loss)
+        bar.set_postfix_str(losses, refresh=False)
+        bar.update(_work(scales, record.step) - bar.n)
+        if first:
+            bar.refresh()
+            first = False
+
+    with bar:
+        yield tell
+
+
+def _work(scales, step):
+    """Pixels evaluated in the first `step` steps of a run."""
+    done = 0
+    for height, width, steps in scales:
+        done += height * width * min(step, steps)
+        step = max(0, step - steps)
+    return done
+
+
+@contextlib.contextmanager
+def interrupts():
+    """Ctrl-C once asks the run to stop after its step, Ctrl-C twice (or before the first step) quits.
+
+    Yields:
+        Namespace: `asked`, whether the run is to stop; set `started` to True at the first step.
+    """
+    state = types.SimpleNamespace(asked=False, started=False)
+
+    def handle(signum, frame):
+        if state.asked or not state.started:
+            # No print: this may have interrupted one. No KeyboardInterrupt: the run would catch it.
+            os.write(2, b"\ntfstyle: interrupted.\n")
+            raise SystemExit(128 + signum)
+        state.asked = True
+        os.write(2, _STOPPING)
+
+    ignored = signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None)  # a background job, which stays one
+    if ignored or threading.current_thread() is not threading.main_thread():
+        yield state
+        return
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield state
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def write_frame(stem, record, shape, alpha=None):
+    """The picture of one record as STEM-0010.png, at the finished size, whatever scale the run is at.
+
+    Args:
+        stem: path without extension.
+        shape: (height, width) of the finished picture.
+        alpha: (height, width) or None.
+    """
+    from tfstyle import images
+
+    digits = max(4, len(str(record.steps)))
+    images.write(f"{stem}-{record.step:0{digits}d}.png", images.resize(record.image(), shape), alpha)
