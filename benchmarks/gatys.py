@@ -188,7 +188,7 @@ def _optimize(content, style, size, folder, flags):
             raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
         from PIL import Image
 
-        final = json.loads(trace.read_text().splitlines()[-1])
+        final = json.loads(trace.read_text())["final"]
         with Image.open(out) as written:
             final["shape"] = written.size[::-1]
     return {"final": final, "seconds": round(seconds, 1), "peak_mib": round(usage.ru_maxrss / 1024)}

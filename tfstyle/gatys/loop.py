@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfstyle.checks import InputError
 import tfstyle.gatys.checkpoint as checkpoints
 from tfstyle.gatys import optimizers
-from tfstyle.gatys.memory import check_fits
+from tfstyle.gatys.memory import check_fits, give_back
 from tfstyle.gatys.objective import Objective
 from tfstyle.gatys.precision import make_deterministic, resolve
 from tfstyle.gatys.pyramid import plan, scaled
@@ -192,6 +192,7 @@ class _Walk:
             raise NonFiniteError("The last step left no finite picture; try precision='float32' or a smaller learning_rate.")
         # Two networks, the optimiser's memory and this scale's targets would not all fit into the least memory.
         self.state = self.gradient = self.measured = self.objective = None
+        give_back()
         judge = Objective(self.settings, self.style_weights, plain=True)
         raw, figures = judge.report(picture, self.content, self.styles)
         self._tick()

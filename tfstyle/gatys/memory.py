@@ -1,5 +1,7 @@
-"""An estimate of a run's memory before it starts, and a refusal where it will not fit."""
+"""An estimate of a run's memory before it starts, a refusal where it will not fit, and giving memory back."""
 
+import ctypes
+import gc
 import pathlib
 
 import psutil
@@ -43,8 +45,11 @@ def available():
     try:
         limit, used = ((group / name).read_text().strip() for name in ("memory.max", "memory.current"))
         if limit != "max":
-            free = min(free, int(limit) - int(used))
-    except (OSError, ValueError):
+            counts = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+            # The kernel gives the cache of files back when memory gets short.
+            cached = int(counts["active_file"]) + int(counts["inactive_file"])
+            free = min(free, int(limit) - int(used) + cached)
+    except (OSError, ValueError, KeyError):
         pass  # no control group, or one that sets no limit
     return free + psutil.Process().memory_info().rss
 
@@ -67,3 +72,12 @@ def check_fits(height, width, settings, dtype):
         f"A {width}x{height} px picture needs about {need / 2**30:.1f} GiB of memory and {have / 2**30:.1f} GiB are "
         f"free; {', '.join([*remedies, 'close other programs'])} or take a machine with more memory."
     )
+
+
+def give_back():
+    """Frees compiled functions, which are rings of references, and what glibc holds for each of TensorFlow's threads."""
+    gc.collect()
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError, TypeError):
+        pass  # another C library, which has its own ways

@@ -79,18 +79,17 @@ class Objective:
         )
 
     def _whole_steps(self, image):
-        """Mirrors the picture's edges outward until its sides are multiples of 16, so that every layer sees all of it.
+        """Mirrors two edges of the picture outward until its sides are multiples of 16: every layer then sees all of it.
 
         Pooling drops odd rows: of a side of 255 pixels relu5_1 sees 240, and what no deep layer sees turns into a colored
         frame. The paper's network (zero padding) and the plain one keep what they do.
         """
         if self.plain or self.settings.padding == "zero":
             return image
-        margins = [[0, 0]]
-        for side in tf.unstack(tf.shape(image)[1:3]):
-            rest = -side % _STRIDE
-            margins.append([rest // 2, rest - rest // 2])
-        return tf.pad(image, [*margins, [0, 0]], "REFLECT" if self.settings.padding == "reflect" else "SYMMETRIC")
+        height, width = tf.unstack(tf.shape(image)[1:3])
+        # Below and to the right only: the grid of the pooled layers then lies as the plain network has it.
+        margins = [[0, 0], [0, -height % _STRIDE], [0, -width % _STRIDE], [0, 0]]
+        return tf.pad(image, margins, "REFLECT" if self.settings.padding == "reflect" else "SYMMETRIC")
 
     def losses(self, image, found, content, styles):
         """Raw value of every term.

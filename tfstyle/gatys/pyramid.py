@@ -44,4 +44,3 @@ def scaled(picture, factor):
         return picture
     shape = (max(LEAST_SIDE, round(side * factor)) for side in picture.shape[:2])
     return resize(picture, tuple(shape))
-

@@ -2,12 +2,15 @@
 
 import dataclasses
 import numbers
+import os
 from dataclasses import dataclass
 
 from tfstyle.checks import InputError, check_choice, check_number
 
 CONTENT_LAYERS = ("relu4_2",)
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+# Where a run can start without a picture or file of its own.
+STARTS = ("content", "style", "noise")
 
 
 def setting(default, text, *, group, choices=None, low=None, high=None):
@@ -157,7 +160,7 @@ def _checked(field, value):
             items = tuple(items)
         except TypeError:
             raise InputError(f"{field.name} must be a list; received {value!r}.") from None
-        if "steps" == field.name and not items:
+        if field.name == "steps" and not items:
             raise InputError("steps is empty; give the evaluations at each scale, such as 120,80.")
         return tuple(_checked_item(field.name, kind, meta, item) for item in items)
     return _checked_item(field.name, kind, meta, value)
@@ -176,24 +179,19 @@ def _checked_item(name, kind, meta, value):
         if not isinstance(value, bool):
             raise InputError(f"{name} must be True or False; received {value!r}.")
         return value
+    value = os.fspath(value) if isinstance(value, os.PathLike) else value
     if not isinstance(value, str) or not value:
         raise InputError(f"{name} must be a text; received {value!r}.")
     return value
 
 
 PRESETS = {
-    # Ours; measured by benchmarks/gatys.py.
     "default": {},
-    # The paper: L-BFGS, average pooling in the network with normalized activations, alpha/beta = 1e-3, w_l = 1/5. It
-    # starts from white noise as well as from the photo (figure 6): give init="noise" for the former. Ours: 500 steps
-    # and 512 px, which it leaves open, and eq. 1 over the number of positions, as eq. 4 has it: its plain sum grows with
-    # the picture, and with it 1e-3 gives a photograph with hardly any style.
     "gatys2016": dict(
         init="content", content_weight=1e-3, style_weight=1.0, tv_weight=0.0, content_normalization="positions",
         style_normalization="paper", pooling="average", normalized=True, padding="zero",
         optimizer="lbfgs", scales=1, steps=(500,), history=20,
     ),
-    # tensorflow.org/tutorials/generative/style_transfer: Adam 0.02 from the photo, block5_conv2, TV 30.
     "tf-tutorial": dict(
         init="content", content_layers=("block5_conv2",),
         style_layers=("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1"),
@@ -201,9 +199,6 @@ PRESETS = {
         style_normalization="mean", tv_kind="sum", padding="zero", optimizer="adam", learning_rate=0.02,
         beta_1=0.99, epsilon=0.1, schedule="constant", scales=1, steps=(1000,),
     ),
-    # The recipe of many ports of the MatConvNet network: content 5, style 0.2, Gram matrices divided by the size of
-    # the feature matrix, average pooling, noise x 0.1, 1000 steps. Ours where it is silent: mean squared errors,
-    # layers weighed alike, Adam with a constant step of 0.02, no TV, zero padding, 512 px.
     "matconvnet-1000": dict(
         init="noise", noise=0.1, content_weight=5.0, style_weight=0.2, tv_weight=0.0, content_normalization="mean",
         style_normalization="size", pooling="average", padding="zero", optimizer="adam", learning_rate=0.02,
@@ -214,6 +209,21 @@ PRESETS = {
 
 def preset(name="default", **overrides):
     """The named recipe as `GatysSettings`, with any field replaced.
+
+    Args:
+        name: one of `PRESETS`:
+            "default": ours; measured by benchmarks/gatys.py.
+            "gatys2016": the paper. L-BFGS, average pooling, normalized activations, alpha/beta = 1e-3, w_l = 1/5. It
+            starts from white noise as well as from the photo (figure 6): give init="noise" for the former. Ours: 500
+            steps and 512 px, which it leaves open, and eq. 1 over the number of positions, as eq. 4 has it: its plain
+            sum grows with the picture, and with it 1e-3 gives a photograph with hardly any style.
+            "tf-tutorial": tensorflow.org/tutorials/generative/style_transfer. Adam 0.02 from the photo,
+            block5_conv2, TV 30.
+            "matconvnet-1000": the recipe of many ports of the MatConvNet network. Content 5, style 0.2, Gram matrices
+            divided by the size of the feature matrix, average pooling, relu4_2 and relu1_1 to relu5_1, noise x 0.1,
+            1000 steps. Ours where it is silent: mean squared errors, layers weighed alike, Adam with a constant step
+            of 0.02, no TV, zero padding, 512 px.
+        **overrides: fields of `GatysSettings`.
 
     Raises:
         InputError: an unknown preset or field, naming the nearest; a value out of range.

@@ -37,7 +37,7 @@ def gram_matrix(features):
 def mean_and_std(features):
     """Mean and standard deviation of every channel: two float32 tensors (N, C).
 
-    Source: the statistics that adaptive instance normalization matches (Huang and Belongie, ICCV 2017, eq. 12).
+    Source: the statistics that adaptive instance normalization matches (Huang and Belongie, ICCV 2017, eq. 13).
     """
     features = ops.cast(features, "float32")
     mean = ops.mean(features, axis=(1, 2))
