@@ -27,7 +27,8 @@ def sheet(photo, paintings, size):
     cells = [cell(Image.open(photo))]
     for painting in paintings:
         result = cell(tfstyle.stylize(photo, painting, method="optimize", size=size))
-        inset = ImageOps.expand(Image.open(painting).resize((96, 72), Image.Resampling.LANCZOS), 2, "white")
+        inset = ImageOps.contain(Image.open(painting), (96, 96), Image.Resampling.LANCZOS)
+        inset = ImageOps.expand(inset, 2, "white")
         result.paste(inset, (CELL[0] - inset.width - 8, CELL[1] - inset.height - 8))
         cells.append(result)
     rows = -(-len(cells) // 3)

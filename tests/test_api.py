@@ -11,7 +11,7 @@ from tfstyle.images import fit, resize, to_uint8
 
 # Shallow layers, for a quick start: what they see is of no matter here.
 SHALLOW = dict(
-    size=32, steps=1, precision="float32", content_layers="relu2_1", style_layers=("relu1_1", "relu2_1"),
+    size=32, steps=1, precision="float32", content_layers="relu2_1", style_layers=("relu1_1", "relu2_1")
 )
 
 
@@ -47,6 +47,7 @@ class Reached(Exception):
 @pytest.fixture
 def reaching(monkeypatch):
     """Calls `stylize` and returns the content and the styles that reach the engine."""
+
     def engine(content, styles, *_, **__):
         raise Reached(content, styles)
 
@@ -62,21 +63,31 @@ def reaching(monkeypatch):
 def test_every_kind_of_picture_is_one_picture(reaching, files):
     arrays = [pixels(Image.open(path)) for path in files]
     for kind in (
-        files, map(str, files), (path.read_bytes() for path in files), map(Image.open, files), arrays,
-        map(tf.constant, arrays), (array[None] for array in arrays),
+        files,
+        map(str, files),
+        (path.read_bytes() for path in files),
+        map(Image.open, files),
+        arrays,
+        map(tf.constant, arrays),
+        (array[None] for array in arrays),
     ):
         content, styles = reaching(*kind, size=None)
-        for found, array in zip((content, *styles), arrays, strict=True):  # the style at the content's long side
+        for found, array in zip(
+            (content, *styles), arrays, strict=True
+        ):  # the style at the content's long side
             assert found.dtype == np.float32
             np.testing.assert_array_equal(found, fit(array, 61) / np.float32(255))
 
 
-@pytest.mark.parametrize(("options", "content", "style"), [
-    ({}, (378, 512, 3), (512, 439, 3)),
-    ({"size": 40}, (30, 40, 3), (40, 34, 3)),
-    ({"size": None}, (45, 61, 3), (61, 52, 3)),
-    ({"size": 40, "style_scale": 1.5}, (30, 40, 3), (60, 51, 3)),
-])
+@pytest.mark.parametrize(
+    ("options", "content", "style"),
+    [
+        ({}, (378, 512, 3), (512, 439, 3)),
+        ({"size": 40}, (30, 40, 3), (40, 34, 3)),
+        ({"size": None}, (45, 61, 3), (61, 52, 3)),
+        ({"size": 40, "style_scale": 1.5}, (30, 40, 3), (60, 51, 3)),
+    ],
+)
 def test_the_sizes_that_reach_the_engine(reaching, files, options, content, style):
     found, styles = reaching(*files, **{"size": 512} | options)
     assert found.shape == content and [one.shape for one in styles] == [style]
@@ -110,7 +121,10 @@ def test_sizes(tiny_vgg, files):
 
 def test_8_bit_pictures_are_resized_as_the_evaluator_does(tiny_vgg, files):
     """Pillow's Lanczos on bytes, for content and style alike: then the style itself has no style error."""
-    scaled = [Image.open(path).resize(size, Image.Resampling.LANCZOS) for path, size in zip(files, ((32, 24), (27, 32)))]
+    scaled = [
+        Image.open(path).resize(size, Image.Resampling.LANCZOS)
+        for path, size in zip(files, ((32, 24), (27, 32)))
+    ]
     result, _ = optimize_pictures(*files, **SHALLOW, callback=lambda record: True)
     direct, _ = optimize_pictures(*scaled, **SHALLOW, callback=lambda record: True)
     np.testing.assert_array_equal(result.image, pixels(scaled[0]) / np.float32(255))
@@ -193,20 +207,26 @@ def test_the_callback_stops_the_run(tiny_vgg, files):
     assert steps == [1, 2, 2]
 
 
-@pytest.mark.parametrize(("options", "words"), [
-    ({"method": "optimise"}, "method must be one of .* did you mean 'optimize'?"),
-    ({"preset": "tf_tutorial"}, "preset must be one of .* did you mean 'tf-tutorial'?"),
-    ({"style_weigth": 3}, "setting must be one of .* did you mean 'style_weight'?"),
-    ({"pooling": "avg"}, "pooling must be one of 'max', 'average'; received 'avg'"),
-    ({"size": 12}, "size must be a whole number of at least 16; received 12"),
-    ({"size": "big"}, "size must be a whole number"),
-    ({"steps": 0}, "steps must be a whole number from 1"),
-    ({"init": "contents"}, "init='contents' is neither content, style, noise nor the path of a picture or checkpoint"),
-    ({"init": "missing.npz"}, "There is no checkpoint missing.npz"),
-    ({"init": np.zeros((3, 3))}, "start picture"),
-    ({"weights_of_styles": [1, 2]}, "one weight for each of the 1 styles; received 2"),
-    ({"checkpoint": "/no/such/folder/run.npz"}, "no folder to lie in"),
-])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"method": "optimise"}, "method must be one of .* did you mean 'optimize'."),
+        ({"preset": "tf_tutorial"}, "preset must be one of .* did you mean 'tf-tutorial'."),
+        ({"style_weigth": 3}, "setting must be one of .* did you mean 'style_weight'."),
+        ({"pooling": "avg"}, "pooling must be one of 'max', 'average'; received 'avg'"),
+        ({"size": 12}, "size must be a whole number of at least 16; received 12"),
+        ({"size": "big"}, "size must be a whole number"),
+        ({"steps": 0}, "steps must be a whole number from 1"),
+        (
+            {"init": "contents"},
+            "init='contents' is neither content, style, noise nor the path of a picture or checkpoint",
+        ),
+        ({"init": "missing.npz"}, "There is no checkpoint missing.npz"),
+        ({"init": np.zeros((3, 3))}, "start picture"),
+        ({"weights_of_styles": [1, 2]}, "one weight for each of the 1 styles; received 2"),
+        ({"checkpoint": "/no/such/folder/run.npz"}, "no folder to lie in"),
+    ],
+)
 def test_what_does_not_work_is_told_in_one_sentence(files, monkeypatch, options, words):
     monkeypatch.setattr("tfstyle.gatys.objective.vgg", pytest.fail)  # and before any work
     with pytest.raises(tfstyle.InputError, match=words) as error:

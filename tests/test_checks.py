@@ -18,9 +18,10 @@ def test_an_input_error_is_a_value_error():
     assert issubclass(InputError, ValueError)
 
 
-@pytest.mark.parametrize(("value", "wanted"), [
-    ("relu4_1x", "relu4_1"), ("pool", "pool5"), ("zzz", None), ("", None), (12, None), (None, None),
-])
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [("relu4_1x", "relu4_1"), ("pool", "pool5"), ("zzz", None), ("", None), (12, None), (None, None)],
+)
 def test_closest(value, wanted):
     assert closest(value, ("relu1_1", "relu4_1", "pool5")) == wanted
 
@@ -44,9 +45,9 @@ def test_a_choice_without_neighbor(value):
     assert said == f"pooling must be one of 'max', 'average'; received {value!r}."
 
 
-@pytest.mark.parametrize(("value", "wanted"), [
-    (3, 3.0), (3.5, 3.5), (np.float32(0.5), 0.5), (np.int64(2), 2.0),
-])
+@pytest.mark.parametrize(
+    ("value", "wanted"), [(3, 3.0), (3.5, 3.5), (np.float32(0.5), 0.5), (np.int64(2), 2.0)]
+)
 def test_numbers_become_floats(value, wanted):
     found = check_number("weight", value)
     assert type(found) is float and found == wanted
@@ -72,14 +73,24 @@ def test_what_is_no_number(value):
     assert message(check_number, "weight", value) == f"weight must be a number; received {value!r}."
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_numbers_beyond_all_floats(whole):
+    assert message(check_number, "size", 10**400, 16, integer=whole).startswith("size must be a ")
+
+
 @pytest.mark.parametrize("value", [5.0, "5", True, 0, 11])
 def test_what_is_no_whole_number_in_range(value):
     said = message(check_number, "steps", value, 1, 10, integer=True)
     assert said == f"steps must be a whole number from 1 to 10; received {value!r}."
 
 
-@pytest.mark.parametrize(("bounds", "words"), [
-    ({"low": 2}, "of at least 2"), ({"high": 0.5}, "of at most 0.5"), ({"low": 2, "high": 4}, "from 2 to 4"),
-])
+@pytest.mark.parametrize(
+    ("bounds", "words"),
+    [
+        ({"low": 2}, "of at least 2"),
+        ({"high": 0.5}, "of at most 0.5"),
+        ({"low": 2, "high": 4}, "from 2 to 4"),
+    ],
+)
 def test_ranges_are_told(bounds, words):
     assert message(check_number, "x", 1, **bounds) == f"x must be a number {words}; received 1."

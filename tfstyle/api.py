@@ -7,9 +7,9 @@ import numpy as np
 from tfstyle import gatys, images
 from tfstyle.checks import InputError, check_choice
 import tfstyle.gatys.checkpoint as checkpoints
+from tfstyle.gatys.settings import STARTS
 
 METHODS = ("optimize",)
-_STARTS = ("content", "style", "noise")
 
 
 def stylize(content, style, method="optimize", size=512, *, weights_of_styles=None, preset="default", init=None,
@@ -20,7 +20,7 @@ def stylize(content, style, method="optimize", size=512, *, weights_of_styles=No
         content: a picture: path, bytes, PIL image, or array or tensor (H, W), (H, W, 1 | 3 | 4), uint8 in 0..255 or
             float in [0, 1]. None synthesizes a texture from the style alone.
         style: a picture, or a list of them. None reconstructs the content alone.
-        method: "optimize": Gatys et al. 2016; half a minute on two processor cores at 512 px.
+        method: "optimize": Gatys et al. 2016; under a minute on two processor cores at 512 px.
         size: long side of the result in pixels; None keeps the content's own.
         weights_of_styles: one number for each style picture, scaled to sum 1; None weighs them alike.
         preset: recipe from which `settings` start: "default", "gatys2016", "tf-tutorial", "matconvnet-1000".
@@ -62,7 +62,7 @@ def optimize_pictures(content, style, *, size=512, weights_of_styles=None, prese
     if init is not None:
         is_name = isinstance(init, (str, os.PathLike))
         settings["init"] = str(init) if is_name else "picture"
-        start = init if not is_name or str(init) not in _STARTS else None
+        start = init if not is_name or str(init) not in STARTS else None
     recipe = gatys.preset(preset, **settings)
     photo = None if content is None else images.read(content, name="content picture", size=recipe.size)
     first = style if isinstance(style, (list, tuple)) else [] if style is None else [style]
@@ -83,6 +83,6 @@ def _start_picture(source):
             return np.asarray(checkpoints.read(source)[2][0])
         if not os.path.exists(source):
             raise InputError(
-                f"init={str(source)!r} is neither {', '.join(_STARTS)} nor the path of a picture or checkpoint."
+                f"init={str(source)!r} is neither {', '.join(STARTS)} nor the path of a picture or checkpoint."
             )
     return images.read(source, name="start picture").rgb

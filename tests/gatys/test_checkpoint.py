@@ -16,7 +16,12 @@ from tfstyle.gatys import GatysSettings, checkpoint, optimize
 
 # Shallow layers, for a quick start: what they see is of no matter here.
 SETTINGS = dict(
-    size=64, scales=2, steps=(4, 5), precision="float32", content_layers="relu2_1", style_layers=("relu1_1", "relu2_1"),
+    size=64,
+    scales=2,
+    steps=(4, 5),
+    precision="float32",
+    content_layers="relu2_1",
+    style_layers=("relu1_1", "relu2_1"),
 )
 
 
@@ -40,25 +45,39 @@ def told(result):
 # Resuming
 
 
-@pytest.mark.parametrize("other", [
-    dict(optimizer="lbfgs", history=3),
-    dict(optimizer="lbfgs", average=0.5),
-    dict(optimizer="adam", average=0.7, init="noise", tv_weight=0.1),
-    dict(optimizer="adam", style_statistic="moments"),
-], ids=["lbfgs", "lbfgs-average", "adam-average", "adam"])
+@pytest.mark.parametrize(
+    "other",
+    [
+        dict(optimizer="lbfgs", history=3),
+        dict(optimizer="lbfgs", average=0.5),
+        dict(optimizer="adam", average=0.7, init="noise", tv_weight=0.1),
+        # Steps so long that the best picture comes before the break.
+        dict(optimizer="adam", style_statistic="moments", learning_rate=0.5, schedule="constant"),
+    ],
+    ids=["lbfgs", "lbfgs-average", "adam-average", "adam"],
+)
 def test_a_killed_run_goes_on_to_the_same_bits(tiny_vgg, tmp_path, photo, painting, other_painting, other):
-    """Killed in the middle of the first scale, at its end and just before the end of the run; each time resumed."""
+    """Killed in the middle of the first scale, at its end and just before the end of all, and resumed."""
     recipe, path = GatysSettings(**SETTINGS | other), tmp_path / "run.npz"
     pictures = photo, [painting, other_painting]
     whole = optimize(*pictures, recipe, style_weights=(2, 1))
     for step in (3, 5, 9):
         with pytest.raises(Killed):
             optimize(
-                *pictures, recipe, style_weights=(2, 1), callback=at_step(step), checkpoint=path, checkpoint_seconds=0
+                *pictures,
+                recipe,
+                style_weights=(2, 1),
+                callback=at_step(step),
+                checkpoint=path,
+                checkpoint_seconds=0,
             )
     steps = []
     resumed = optimize(
-        *pictures, recipe, style_weights=(2, 1), checkpoint=path, callback=lambda record: steps.append(record.step)
+        *pictures,
+        recipe,
+        style_weights=(2, 1),
+        checkpoint=path,
+        callback=lambda record: steps.append(record.step),
     )
     assert steps == [9, 9]  # the step that the last kill undid, and the final record
     np.testing.assert_array_equal(resumed.image, whole.image)
@@ -66,6 +85,24 @@ def test_a_killed_run_goes_on_to_the_same_bits(tiny_vgg, tmp_path, photo, painti
     seconds = [record["seconds"] for record in resumed.records]
     assert seconds == sorted(seconds)
     assert os.listdir(tmp_path) == ["run.npz"]
+
+
+@pytest.mark.parametrize("step", [2, 4, 6])
+def test_a_run_that_the_callback_stopped_goes_on(tiny_vgg, tmp_path, photo, painting, step):
+    """In the middle of a scale and at its end, without waiting for the next checkpoint."""
+    recipe, path = GatysSettings(**SETTINGS), tmp_path / "run.npz"
+    whole = optimize(photo, [painting], recipe)
+    stopped = optimize(
+        photo, [painting], recipe, checkpoint=path, callback=lambda record: record.step == step
+    )
+    assert stopped.interrupted and len(stopped.records) == step + 1
+    steps = []
+    resumed = optimize(
+        photo, [painting], recipe, checkpoint=path, callback=lambda record: steps.append(record.step)
+    )
+    assert steps == [*range(step + 1, 10), 9] and not resumed.interrupted
+    np.testing.assert_array_equal(resumed.image, whole.image)
+    assert told(resumed) == told(whole)
 
 
 def test_a_finished_run_returns_at_once(tiny_vgg, tmp_path, photo, painting):
@@ -82,7 +119,12 @@ def test_between_checkpoints_nothing_is_written(tiny_vgg, tmp_path, photo, paint
     path = tmp_path / "run.npz"
     with pytest.raises(Killed):
         optimize(
-            photo, [painting], GatysSettings(**SETTINGS), callback=at_step(5), checkpoint=path, checkpoint_seconds=3600
+            photo,
+            [painting],
+            GatysSettings(**SETTINGS),
+            callback=at_step(5),
+            checkpoint=path,
+            checkpoint_seconds=3600,
         )
     assert os.listdir(tmp_path) == []
 
@@ -99,19 +141,24 @@ def test_kill_9(tmp_path, threads):
         def callback(record):
             print(record.step, flush=True)
         path = sys.argv[1] if sys.argv[1:] else None
-        result = optimize(photo, [painting], settings, callback=callback, checkpoint=path, checkpoint_seconds=0)
+        last = dict(callback=callback, checkpoint=path, checkpoint_seconds=0)
+        result = optimize(photo, [painting], settings, **last)
         np.save({str(tmp_path)!r} + "/" + ("resumed" if path else "whole") + ".npy", result.image)
     """)
     command = [sys.executable, "-c", script]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     command.append(str(tmp_path / "run.npz"))
     for step in (5, 17):
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as process:
             for line in process.stdout:
                 if int(line) >= step:
                     process.send_signal(signal.SIGKILL)
         assert process.returncode == -signal.SIGKILL
-    finished = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    finished = subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     assert int(finished.stdout.split()[0]) >= 16
     np.testing.assert_array_equal(np.load(tmp_path / "resumed.npy"), np.load(tmp_path / "whole.npy"))
 
@@ -159,7 +206,9 @@ def saved(tmp_path_factory):
     path = tmp_path_factory.mktemp("saved") / "run.npz"
     image = tf.random.stateless_uniform((1, 3, 4, 3), (1, 2))
     state = {"s": [image, 2 * image], "y": [], "image": image, "value": 0.1 + 0.2, "count": 3}
-    checkpoint.save(path, {"seed": "0"}, {"step": 7, "records": [{"total": 1 / 3}]}, image, None, image / 2, state)
+    checkpoint.save(
+        path, {"seed": "0"}, {"step": 7, "records": [{"total": 1 / 3}]}, image, None, image / 2, state
+    )
     return path, image, state
 
 
@@ -178,14 +227,16 @@ def test_what_is_saved_is_read(saved):
     assert type(found["count"]) is int and found["count"] == 3
 
 
-@settings(deadline=None, max_examples=80, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=80, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_a_damaged_file_is_refused(saved, tmp_path, data):
-    """Cut anywhere, or with a piece overwritten: refused in one sentence, or, if it reads, with the same contents."""
+    """Cut anywhere, or with a piece overwritten: refused in one sentence, or still with the same contents."""
     whole = saved[0].read_bytes()
     place = data.draw(st.integers(0, len(whole) - 1))
     patch = data.draw(st.one_of(st.none(), st.binary(min_size=1, max_size=9)))
-    damaged = whole[:place] if patch is None else whole[:place] + patch + whole[place + len(patch):]
+    damaged = whole[:place] if patch is None else whole[:place] + patch + whole[place + len(patch) :]
     path = tmp_path / "damaged.npz"
     path.write_bytes(damaged)
     try:

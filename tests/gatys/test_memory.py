@@ -56,13 +56,16 @@ def test_a_run_that_fits_is_let_through(free):
     assert memory.check_fits(384, 512, GatysSettings(), "float32") == need
 
 
-@pytest.mark.parametrize(("dtype", "wins", "optimizer", "remedy"), [
-    ("float32", True, "lbfgs", "precision='bfloat16'"),
-    ("float32", False, "lbfgs", "optimizer='adam'"),
-    ("bfloat16", True, "lbfgs", "optimizer='adam'"),
-    ("float32", False, "adam", "close other programs"),
-    ("bfloat16", True, "adam", "close other programs"),
-])
+@pytest.mark.parametrize(
+    ("dtype", "wins", "optimizer", "remedy"),
+    [
+        ("float32", True, "lbfgs", "precision='bfloat16'"),
+        ("float32", False, "lbfgs", "optimizer='adam'"),
+        ("bfloat16", True, "lbfgs", "optimizer='adam'"),
+        ("float32", False, "adam", "close other programs"),
+        ("bfloat16", True, "adam", "close other programs"),
+    ],
+)
 def test_a_refusal_names_remedies_that_work(free, bfloat16, dtype, wins, optimizer, remedy):
     free(1.5)
     bfloat16(wins)
@@ -76,7 +79,9 @@ def test_a_refusal_names_remedies_that_work(free, bfloat16, dtype, wins, optimiz
     assert 256 <= side < 2048 and side % 16 == 0
     assert memory.check_fits(side * 3 // 4, side, settings, dtype)  # the first remedy helps
     with pytest.raises(InputError):
-        memory.check_fits((side + 32) * 3 // 4, side + 32, settings, dtype)  # and asks for no more than needed
+        memory.check_fits(
+            (side + 32) * 3 // 4, side + 32, settings, dtype
+        )  # and asks for no more than needed
 
 
 def test_where_nothing_fits_no_size_is_named(free):

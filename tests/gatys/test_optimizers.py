@@ -12,7 +12,7 @@ SIZE = 60
 
 
 def quadratic(center, condition=300.0, seed=0):
-    """f(x) = (x - c)' H (x - c) / 2, convex, with curvatures from 1 to `condition`: x -> (value, gradient)."""
+    """f(x) = (x - c)' H (x - c) / 2 with curvatures from 1 to `condition`: x -> (value, gradient)."""
     axes, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((SIZE, SIZE)))
     hessian = axes @ np.diag(np.geomspace(1, condition, SIZE)) @ axes.T
     center = np.broadcast_to(center, SHAPE).reshape(-1)
@@ -94,7 +94,10 @@ def test_the_direction_is_the_textbooks(history):
     """Seven points of a path down a bowl, so near the middle that no bound and no limit of length is met."""
     evaluate, random = quadratic(0.5, condition=30.0), np.random.default_rng(4)
     path = [0.5 + 0.02 * 0.8**k * random.standard_normal(SHAPE).astype(np.float32) for k in range(7)]
-    points = [(x.astype(np.float64).reshape(-1), evaluate(x)[1].numpy().astype(np.float64).reshape(-1)) for x in path]
+    points = [
+        (x.astype(np.float64).reshape(-1), evaluate(x)[1].numpy().astype(np.float64).reshape(-1))
+        for x in path
+    ]
     pairs = [(x2 - x1, g2 - g1) for (x1, g1), (x2, g2) in itertools.pairwise(points)]
 
     state = lbfgs_start()
@@ -132,7 +135,9 @@ def test_a_rising_step_is_taken_back_by_half():
     back, kept = lbfgs_step(following, 1.03 * value, gradient, state)
     np.testing.assert_allclose(back, (image + following) / 2, rtol=1e-6)
     assert kept is state
-    further, kept = lbfgs_step(following, 1.01 * value, 0.9 * gradient, state)  # a rise as small as bfloat16's noise
+    further, kept = lbfgs_step(
+        following, 1.01 * value, 0.9 * gradient, state
+    )  # a rise as small as bfloat16's noise
     assert kept is not state and not np.allclose(further, (image + following) / 2, atol=1e-4)
 
 
@@ -162,9 +167,10 @@ def test_at_rest_nothing_moves():
 # Adam
 
 
-@pytest.mark.parametrize("options", [
-    dict(learning_rate=0.05, beta_1=0.9, epsilon=1e-8), dict(learning_rate=0.02, beta_1=0.99, epsilon=0.1),
-])
+@pytest.mark.parametrize(
+    "options",
+    [dict(learning_rate=0.05, beta_1=0.9, epsilon=1e-8), dict(learning_rate=0.02, beta_1=0.99, epsilon=0.1)],
+)
 def test_adam_is_keras_adam(options):
     evaluate = quadratic(0.6, condition=5.0)
     theirs = keras.Variable(np.full(SHAPE, 0.5, np.float32))

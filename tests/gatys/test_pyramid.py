@@ -8,15 +8,18 @@ from tfstyle.gatys import GatysSettings
 from tfstyle.gatys.pyramid import COARSEST, plan, scaled
 
 
-@pytest.mark.parametrize(("height", "width", "wanted"), [
-    (384, 512, [(192, 256, 9), (384, 512, 5)]),
-    (512, 383, [(256, 192, 9), (512, 383, 5)]),
-    (768, 1024, [(192, 256, 9), (384, 512, 5), (768, 1024, 5)]),
-    (384, 384, [(192, 192, 9), (384, 384, 5)]),
-    (383, 383, [(383, 383, 9)]),
-    (45, 61, [(45, 61, 9)]),
-    (20, 1000, [(20, 1000, 9)]),  # half of it would be 10 px high
-])
+@pytest.mark.parametrize(
+    ("height", "width", "wanted"),
+    [
+        (384, 512, [(192, 256, 9), (384, 512, 5)]),
+        (512, 383, [(256, 192, 9), (512, 383, 5)]),
+        (768, 1024, [(192, 256, 9), (384, 512, 5), (768, 1024, 5)]),
+        (384, 384, [(192, 192, 9), (384, 384, 5)]),
+        (383, 383, [(383, 383, 9)]),
+        (45, 61, [(45, 61, 9)]),
+        (20, 1000, [(20, 1000, 9)]),  # half of it would be 10 px high
+    ],
+)
 def test_default_scales(height, width, wanted):
     assert plan(height, width, GatysSettings(steps=(9, 5))) == wanted
 
@@ -29,7 +32,9 @@ def test_scales_and_steps_as_asked():
 
 @pytest.mark.parametrize("count", [4, 12])
 def test_more_scales_than_the_picture_has(count):
-    with pytest.raises(InputError, match=f"scales={count} would shrink this 96x64 px picture under 16 px; use fewer"):
+    with pytest.raises(
+        InputError, match=f"scales={count} would shrink this 96x64 px picture under 16 px; use fewer"
+    ):
         plan(64, 96, GatysSettings(scales=count))
 
 
@@ -38,7 +43,7 @@ def test_more_scales_than_the_picture_has(count):
 def test_default_scales_of_any_picture(height, width):
     scales = plan(height, width, GatysSettings(steps=(9, 5, 3)))
     assert scales[-1][:2] == (height, width)
-    assert [steps for *_, steps in scales] == [9, 5, 3, 3, 3][:len(scales)]
+    assert [steps for *_, steps in scales] == [9, 5, 3, 3, 3][: len(scales)]
     for (h, w, _), (h2, w2, _) in zip(scales, scales[1:], strict=False):
         assert min(h, w) >= 16 and abs(2 * max(h, w) - max(h2, w2)) <= 2
         assert abs(h / w - height / width) <= (height / width) * (1 / h + 1 / w)

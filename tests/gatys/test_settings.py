@@ -103,9 +103,10 @@ def test_flags(name, value):
     assert message(GatysSettings, **{name: value}) == f"{name} must be True or False; received {value!r}."
 
 
-@pytest.mark.parametrize(("given_value", "kept"), [
-    (50, (50,)), ([30, 20], (30, 20)), (np.array([3, 2]), (3, 2)), ((5,), (5,)), (np.int64(7), (7,)),
-])
+@pytest.mark.parametrize(
+    ("given_value", "kept"),
+    [(50, (50,)), ([30, 20], (30, 20)), (np.array([3, 2]), (3, 2)), ((5,), (5,)), (np.int64(7), (7,))],
+)
 def test_steps_are_a_tuple(given_value, kept):
     steps = GatysSettings(steps=given_value).steps
     assert steps == kept and all(type(n) is int for n in steps)
@@ -122,9 +123,10 @@ def test_one_layer_may_be_given_by_its_name():
     assert settings.style_layers == ("relu1_1", "pool2")
 
 
-@pytest.mark.parametrize("wrong", [
-    {"content_layers": (1,)}, {"content_layers": 4.2}, {"style_layers": (None,)}, {"style_layers": None},
-])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"content_layers": (1,)}, {"content_layers": 4.2}, {"style_layers": (None,)}, {"style_layers": None}],
+)
 def test_layers_are_texts(wrong):
     assert message(GatysSettings, **wrong).startswith(f"{next(iter(wrong))} must be")
 
@@ -138,8 +140,12 @@ def test_layer_weights_go_with_the_layers():
     weights = (5, 4, 3, 2, 1)
     assert GatysSettings(style_layer_weights=weights).style_layer_weights == (5.0, 4.0, 3.0, 2.0, 1.0)
     said = message(GatysSettings, style_layer_weights=(1, 2, 3))
-    assert said.startswith("style_layer_weights ") and "5 style layers" in said and said.endswith("received 3.")
-    assert message(GatysSettings, style_layer_weights=(1, 1, 1, 1, -1)).startswith("style_layer_weights must be")
+    assert (
+        said.startswith("style_layer_weights ") and "5 style layers" in said and said.endswith("received 3.")
+    )
+    assert message(GatysSettings, style_layer_weights=(1, 1, 1, 1, -1)).startswith(
+        "style_layer_weights must be"
+    )
     assert message(GatysSettings, style_layer_weights=(0,) * 5).startswith("style_layer_weights ")
 
 
@@ -179,9 +185,21 @@ def test_gatys2016_is_the_paper():
     layers = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")  # conv1_1 ... of section 3
     settings = preset("gatys2016")
     assert_holds(
-        settings, network="vgg19", optimizer="lbfgs", init="content", pooling="average", normalized=True, scales=1,
-        content_layers=("relu4_2",), style_layers=layers, style_layer_weights=None, tv_weight=0.0,
-        content_normalization="positions", style_normalization="paper", style_statistic="gram", average=0.0,
+        settings,
+        network="vgg19",
+        optimizer="lbfgs",
+        init="content",
+        pooling="average",
+        normalized=True,
+        scales=1,
+        content_layers=("relu4_2",),
+        style_layers=layers,
+        style_layer_weights=None,
+        tv_weight=0.0,
+        content_normalization="positions",
+        style_normalization="paper",
+        style_statistic="gram",
+        average=0.0,
         padding="zero",
     )
     assert settings.content_weight / settings.style_weight == 1e-3  # alpha / beta, section 3
@@ -190,19 +208,46 @@ def test_gatys2016_is_the_paper():
 
 def test_tf_tutorial_is_the_tutorial():
     assert_holds(
-        preset("tf-tutorial"), network="vgg19", optimizer="adam", learning_rate=0.02, beta_1=0.99, epsilon=0.1,
-        schedule="constant", init="content", content_layers=("block5_conv2",),
-        style_layers=tuple(f"block{b}_conv1" for b in range(1, 6)), content_weight=1e4, style_weight=1e-2,
-        tv_weight=30.0, tv_kind="sum", content_normalization="mean", style_normalization="mean", pooling="max",
-        normalized=False, padding="zero", steps=(1000,), scales=1, size=512,
+        preset("tf-tutorial"),
+        network="vgg19",
+        optimizer="adam",
+        learning_rate=0.02,
+        beta_1=0.99,
+        epsilon=0.1,
+        schedule="constant",
+        init="content",
+        content_layers=("block5_conv2",),
+        style_layers=tuple(f"block{b}_conv1" for b in range(1, 6)),
+        content_weight=1e4,
+        style_weight=1e-2,
+        tv_weight=30.0,
+        tv_kind="sum",
+        content_normalization="mean",
+        style_normalization="mean",
+        pooling="max",
+        normalized=False,
+        padding="zero",
+        steps=(1000,),
+        scales=1,
+        size=512,
     )
 
 
 def test_matconvnet_1000_is_the_recipe():
     assert_holds(
-        preset("matconvnet-1000"), content_weight=5.0, style_weight=0.2, style_normalization="size",
-        pooling="average", content_layers=("relu4_2",), init="noise", noise=0.1, steps=(1000,), scales=1,
-        style_layers=("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), tv_weight=0.0, padding="zero",
+        preset("matconvnet-1000"),
+        content_weight=5.0,
+        style_weight=0.2,
+        style_normalization="size",
+        pooling="average",
+        content_layers=("relu4_2",),
+        init="noise",
+        noise=0.1,
+        steps=(1000,),
+        scales=1,
+        style_layers=("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
+        tv_weight=0.0,
+        padding="zero",
     )
 
 

@@ -12,9 +12,10 @@ TARGET = np.array([[[[1.0, 2.0], [3.0, 4.0]]]], np.float32)
 FEATURES = np.array([[[[2.0, 0.0], [3.0, 7.0]]]], np.float32)
 
 
-@pytest.mark.parametrize(("normalization", "wanted"), [
-    ("paper", 14 / 2), ("positions", 14 / 2 / 2), ("mean", 14 / 4), ("relative", 14 / 30),
-])
+@pytest.mark.parametrize(
+    ("normalization", "wanted"),
+    [("paper", 14 / 2), ("positions", 14 / 2 / 2), ("mean", 14 / 4), ("relative", 14 / 30)],
+)
 def test_by_hand(normalization, wanted):
     loss = content_loss(FEATURES, TARGET, normalization)
     assert loss.dtype == tf.float32 and loss.shape == ()
@@ -98,5 +99,7 @@ def test_how_the_loss_follows_louder_features(scale, seed):
 
 
 def test_unknown_normalization():
-    with pytest.raises(InputError, match="normalization must be one of .*received 'papr'; did you mean 'paper'?"):
+    with pytest.raises(
+        InputError, match="normalization must be one of .*received 'papr'; did you mean 'paper'."
+    ):
         content_loss(FEATURES, TARGET, "papr")

@@ -22,18 +22,22 @@ def ramp():
     return (0.25 * x - 0.125 * y)[None, :, :, None].astype(np.float32)
 
 
-@pytest.mark.parametrize(("kind", "wanted", "slack"), [
-    ("mean", 1 + 1, 2 * ROUNDED), ("sum", 20 + 18, 38 * ROUNDED), ("squared", 1 + 1, 1e-6),
-])
+@pytest.mark.parametrize(
+    ("kind", "wanted", "slack"),
+    [("mean", 1 + 1, 2 * ROUNDED), ("sum", 20 + 18, 38 * ROUNDED), ("squared", 1 + 1, 1e-6)],
+)
 def test_checkerboard(checkerboard, kind, wanted, slack):
     assert abs(float(total_variation(checkerboard, kind)) - wanted) < slack
 
 
-@pytest.mark.parametrize(("kind", "wanted", "slack"), [
-    ("mean", 0.25 + 0.125, 2 * ROUNDED),
-    ("sum", 12 * 0.25 + 10 * 0.125, 22 * ROUNDED),
-    ("squared", 0.25**2 + 0.125**2, 1e-6),
-])
+@pytest.mark.parametrize(
+    ("kind", "wanted", "slack"),
+    [
+        ("mean", 0.25 + 0.125, 2 * ROUNDED),
+        ("sum", 12 * 0.25 + 10 * 0.125, 22 * ROUNDED),
+        ("squared", 0.25**2 + 0.125**2, 1e-6),
+    ],
+)
 def test_ramp(ramp, kind, wanted, slack):
     assert abs(float(total_variation(ramp, kind)) - wanted) < slack
 
@@ -73,7 +77,9 @@ def test_the_mean_is_free_of_the_pictures_size(checkerboard):
 @pytest.mark.parametrize("kind", TV_KINDS)
 def test_batches_are_averaged(kind, checkerboard):
     pair = np.concatenate([checkerboard, np.zeros_like(checkerboard)])
-    np.testing.assert_allclose(total_variation(pair, kind), total_variation(checkerboard, kind) / 2, rtol=1e-6)
+    np.testing.assert_allclose(
+        total_variation(pair, kind), total_variation(checkerboard, kind) / 2, rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("kind", TV_KINDS)
@@ -84,5 +90,7 @@ def test_bfloat16_is_measured_in_float32(kind, ramp):
 
 
 def test_unknown_kind():
-    with pytest.raises(InputError, match="kind must be one of .*received 'squarred'; did you mean 'squared'?"):
+    with pytest.raises(
+        InputError, match="kind must be one of .*received 'squarred'; did you mean 'squared'."
+    ):
         total_variation(np.zeros((1, 4, 4, 3), np.float32), "squarred")

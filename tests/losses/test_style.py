@@ -48,10 +48,16 @@ def test_gram_by_hand():
     np.testing.assert_allclose(gram_matrix(TARGET), TARGET_GRAM, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("normalization", "wanted"), [
-    # G - A = [[3, 0], [0, 0]], whose squares sum to 9; those of A to 4 + 1 + 1 + 4.
-    ("relative", 9 / 10), ("paper", 9 / (4 * 2**2)), ("mean", 9 / 2**2), ("size", 9 / 2**4),
-])
+@pytest.mark.parametrize(
+    ("normalization", "wanted"),
+    [
+        # G - A = [[3, 0], [0, 0]], whose squares sum to 9; those of A to 4 + 1 + 1 + 4.
+        ("relative", 9 / 10),
+        ("paper", 9 / (4 * 2**2)),
+        ("mean", 9 / 2**2),
+        ("size", 9 / 2**4),
+    ],
+)
 def test_gram_loss_by_hand(normalization, wanted):
     loss = style_loss(FEATURES, style_statistic(TARGET), normalization=normalization)
     assert loss.dtype == tf.float32 and loss.shape == ()
@@ -62,7 +68,9 @@ def test_paper_is_equation_4_as_printed():
     features, target = maps((1, 5, 4, 6)), maps((1, 5, 4, 6), seed=1)
     f, p = (x.reshape(20, 6).T.astype(np.float64) for x in (features, target))  # N_l x M_l, as in the paper
     printed = np.sum((f @ f.T - p @ p.T) ** 2) / (4 * 6**2 * 20**2)
-    np.testing.assert_allclose(style_loss(features, style_statistic(target), normalization="paper"), printed, rtol=1e-5)
+    np.testing.assert_allclose(
+        style_loss(features, style_statistic(target), normalization="paper"), printed, rtol=1e-5
+    )
 
 
 def test_size_is_the_mean_with_matrices_divided_by_the_size_of_the_features():
@@ -89,7 +97,9 @@ def test_gradient_is_equation_6(target_shape):
 
 
 @quick
-@given(seed=st.integers(0, 2**16), height=st.integers(1, 6), width=st.integers(1, 6), channels=st.integers(1, 7))
+@given(
+    seed=st.integers(0, 2**16), height=st.integers(1, 6), width=st.integers(1, 6), channels=st.integers(1, 7)
+)
 def test_a_gram_matrix_forgets_places_and_is_symmetric_and_positive(seed, height, width, channels):
     random = np.random.default_rng(seed)
     features = random.standard_normal((1, height, width, channels)).astype(np.float32)
@@ -109,7 +119,9 @@ def test_a_gram_matrix_forgets_places_and_is_symmetric_and_positive(seed, height
 def test_small_at_the_target_and_large_elsewhere(statistic, normalization):
     painting, picture = maps((1, 12, 9, 8)), 3 * maps((1, 9, 12, 8), seed=1)
     target = style_statistic(painting, statistic)
-    at_target, elsewhere = (float(style_loss(x, target, statistic, normalization)) for x in (painting, picture))
+    at_target, elsewhere = (
+        float(style_loss(x, target, statistic, normalization)) for x in (painting, picture)
+    )
     assert elsewhere > 0
     assert abs(at_target) < 1e-3 * elsewhere
 
@@ -125,7 +137,9 @@ def test_relative_error_of_a_silent_picture(statistic):
 @pytest.mark.parametrize("statistic", STYLE_STATISTICS)
 def test_ratios_of_the_normalizations(statistic):
     target = style_statistic(maps((1, 6, 6, 5)), statistic)
-    loss = {n: float(style_loss(2 * maps((1, 6, 6, 5), 1), target, statistic, n)) for n in STYLE_NORMALIZATIONS}
+    loss = {
+        n: float(style_loss(2 * maps((1, 6, 6, 5), 1), target, statistic, n)) for n in STYLE_NORMALIZATIONS
+    }
     np.testing.assert_allclose(loss["mean"], 4 * loss["paper"], rtol=1e-5)
     np.testing.assert_allclose(loss["mean"], 5**2 * loss["size"], rtol=1e-5)
 
@@ -279,7 +293,9 @@ def test_gram_matching_is_the_quadratic_kernel(shapes):
     difference = gram_matrix(features) - gram_matrix(target)
     np.testing.assert_allclose(mmd, tf.reduce_sum(difference**2) / 5**2, rtol=1e-4)
     # Hence eq. 4 is a quarter of it.
-    np.testing.assert_allclose(style_loss(features, gram_matrix(target), normalization="paper"), mmd / 4, rtol=1e-4)
+    np.testing.assert_allclose(
+        style_loss(features, gram_matrix(target), normalization="paper"), mmd / 4, rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize("offset", [0.0, 3.0])
@@ -315,11 +331,15 @@ def test_all_positions_of_a_small_map_are_taken():
 
 def test_unknown_names():
     features = maps((1, 4, 4, 3))
-    with pytest.raises(InputError, match="statistic must be one of .*received 'grams'; did you mean 'gram'?"):
+    with pytest.raises(InputError, match="statistic must be one of .*received 'grams'; did you mean 'gram'."):
         style_statistic(features, "grams")
-    with pytest.raises(InputError, match="statistic must be one of .*received 'momenta'; did you mean 'moments'?"):
+    with pytest.raises(
+        InputError, match="statistic must be one of .*received 'momenta'; did you mean 'moments'."
+    ):
         style_loss(features, None, "momenta")
-    with pytest.raises(InputError, match="normalization must be one of .*received 'men'; did you mean 'mean'?"):
+    with pytest.raises(
+        InputError, match="normalization must be one of .*received 'men'; did you mean 'mean'."
+    ):
         style_loss(features, gram_matrix(features), normalization="men")
 
 

@@ -10,11 +10,10 @@ from tfstyle.checks import InputError, check_number
 from tfstyle.cli import flags, outputs
 from tfstyle.cli.chatter import hushed
 from tfstyle.cli.watch import interrupts, progress, write_frame
-from tfstyle.gatys.settings import PRESETS, GatysSettings, preset
+from tfstyle.gatys.settings import PRESETS, STARTS, GatysSettings, preset
 from tfstyle.version import __version__
 
 NOTHING = "none"
-STARTS = ("content", "style", "noise")
 
 
 def _presets():

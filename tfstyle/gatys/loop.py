@@ -3,14 +3,16 @@
 import math
 import pathlib
 import time
+import warnings
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from tfstyle.checks import InputError
 import tfstyle.gatys.checkpoint as checkpoints
 from tfstyle.gatys import optimizers
-from tfstyle.gatys.memory import check_fits, give_back
+from tfstyle.gatys.memory import check_fits, give_back, limit_arenas
 from tfstyle.gatys.objective import Objective
 from tfstyle.gatys.precision import make_deterministic, resolve
 from tfstyle.gatys.pyramid import plan, scaled
@@ -50,6 +52,12 @@ def optimize(content, styles, settings=None, *, style_weights=None, start=None, 
     Source: Gatys, Ecker and Bethge, CVPR 2016. Differs: starts from the photo at a coarse scale, takes each
     layer's error relative to its target, and keeps pixels in [0, 1]; presets give the published recipes.
     """
+    if keras.backend.backend() != "tensorflow":
+        raise InputError(
+            f"The optimiser needs Keras on TensorFlow and it runs on {keras.backend.backend()}; "
+            "set KERAS_BACKEND=tensorflow before Python starts."
+        )
+    limit_arenas()
     settings = settings or GatysSettings()
     style_weights = _style_weights(style_weights, styles)
     if checkpoint:
@@ -73,7 +81,7 @@ def optimize(content, styles, settings=None, *, style_weights=None, start=None, 
             interrupted = callback is not None and bool(callback(record))
             walk.advance()
             if checkpoint and (walk.done or interrupted or time.monotonic() - saved >= checkpoint_seconds):
-                walk.save(checkpoint, run)
+                checkpoint = _save(walk, checkpoint, run)
                 saved = time.monotonic()
     except KeyboardInterrupt:
         interrupted = True
@@ -240,6 +248,16 @@ class _Walk:
             f"{bad[0] if bad else 'The gradient'} became infinite or not a number at step {self.step + 1} of the "
             f"{width}x{height} px scale; try precision='float32', a smaller learning_rate or a smaller weight."
         )
+
+
+def _save(walk, checkpoint, run):
+    """The checkpoint's path; None where it cannot be written any more, which must not cost the picture."""
+    try:
+        walk.save(checkpoint, run)
+    except OSError as error:
+        warnings.warn(f"The checkpoint {checkpoint} cannot be written ({error.strerror}); the run goes on without it.")
+        return None
+    return checkpoint
 
 
 def _style_weights(weights, styles):

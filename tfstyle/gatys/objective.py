@@ -56,7 +56,10 @@ class Objective:
             tuple(dict.fromkeys(layers)), network=settings.network, weights=settings.weights, **look
         )
         self.plain = plain
-        self._measure = tf.function(self._look, input_signature=[tf.TensorSpec([1, None, None, 3])], autograph=False)
+        # A function of its own for each objective: TensorFlow warns of retracing where several share one.
+        self._measure = tf.function(
+            lambda image: self._look(image), input_signature=[tf.TensorSpec([1, None, None, 3])], autograph=False
+        )
         self._compiled = None
 
     def measure(self, picture):
@@ -130,7 +133,9 @@ class Objective:
         inputs = (image, content.content if content else [], [style.style for style in styles])
         if self._compiled is None:
             specs = tf.nest.map_structure(_free_size, inputs)
-            self._compiled = tf.function(self._value_and_gradient, input_signature=specs, autograph=False)
+            self._compiled = tf.function(
+                lambda *tensors: self._value_and_gradient(*tensors), input_signature=specs, autograph=False
+            )
         values, gradient = self._compiled(*inputs)
         raw = dict(zip(self.terms, map(float, values.numpy())))
         return self.total(raw), raw, gradient

@@ -79,7 +79,7 @@ class GatysSettings:
         "lbfgs", "lbfgs needs a third to a half of adam's steps", group="optimizer", choices=("lbfgs", "adam")
     )
     steps: tuple[int, ...] = setting(
-        (140, 80), "evaluations at each scale, coarse to fine; the last number serves all further scales",
+        (140, 68), "evaluations at each scale, coarse to fine; the last number serves all further scales",
         group="optimizer", low=1, high=1_000_000,
     )
     scales: int | None = setting(
