@@ -158,7 +158,7 @@ def curves(arguments):
     photo, painting = (images.read(p, size=arguments.size).rgb for p in (content, style))
     for precision in ("float32", "bfloat16") if bfloat16_wins()[0] else ("float32",):
         for optimizer in ("lbfgs", "adam"):
-            for scales, budgets in ((1, ((15,), (30,), (60,), (120,))), (2, ((30, 20), (60, 40), (120, 80), (180, 120)))):
+            for scales, budgets in ((1, ((20,), (60,))), (2, ((40, 20), (100, 60)))):
                 for steps in budgets:
                     settings = gatys.preset(
                         size=arguments.size, optimizer=optimizer, scales=scales, steps=steps, precision=precision
