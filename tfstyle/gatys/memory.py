@@ -14,7 +14,7 @@ from tfstyle.nets.vgg import layer_info
 _MIB = 1024**2
 _M_ARENA_MAX = -8  # of glibc's malloc.h
 # TensorFlow, Keras, the network's weights twice (the run's and the report's) and what Python needs.
-_BASE = 640 * _MIB
+_BASE = 820 * _MIB
 
 
 def estimate(height, width, settings, dtype):
@@ -31,7 +31,7 @@ def estimate(height, width, settings, dtype):
     pixels = height * width
     deepest = max(layer_info(name, settings.network)[1] for name in (*settings.content_layers, *settings.style_layers))
     numbers = {1: 150, 2: 225, 4: 290, 8: 320, 16: 325}.get(deepest, 325)
-    run = pixels * numbers * (2 if dtype == "bfloat16" else 4) * 1.5
+    run = pixels * numbers * (2 if dtype == "bfloat16" else 4) * 1.8
     statistics = pixels * 64 * 4 * 2  # relu1_1 in float32 for its Gram matrix, and the gradient of that
     painted = max(pixels, (max(height, width) * settings.style_scale) ** 2)
     report = painted * 64 * 4 * 3  # the largest picture forward only: the report's, or the painting if it is larger

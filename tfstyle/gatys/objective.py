@@ -1,5 +1,6 @@
 """What the optimiser minimizes: targets measured once, then losses and their gradient at a picture."""
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -56,11 +57,11 @@ class Objective:
             tuple(dict.fromkeys(layers)), network=settings.network, weights=settings.weights, **look
         )
         self.plain = plain
-        # A function of its own for each objective: TensorFlow warns of retracing where several share one.
-        self._measure = tf.function(
-            lambda image: self._look(image), input_signature=[tf.TensorSpec([1, None, None, 3])], autograph=False
-        )
         self._compiled = None
+
+    @functools.cached_property
+    def _measure(self):
+        return _traced(self._look, [tf.TensorSpec([1, None, None, 3])])
 
     def measure(self, picture):
         """`Measures` of a style picture (H, W, 3) float32 in [0, 1]."""
@@ -132,10 +133,7 @@ class Objective:
         """
         inputs = (image, content.content if content else [], [style.style for style in styles])
         if self._compiled is None:
-            specs = tf.nest.map_structure(_free_size, inputs)
-            self._compiled = tf.function(
-                lambda *tensors: self._value_and_gradient(*tensors), input_signature=specs, autograph=False
-            )
+            self._compiled = _traced(self._value_and_gradient, tf.nest.map_structure(_free_size, inputs))
         values, gradient = self._compiled(*inputs)
         raw = dict(zip(self.terms, map(float, values.numpy())))
         return self.total(raw), raw, gradient
@@ -184,6 +182,11 @@ class Objective:
 
 def _eight_bits(picture):
     return to_uint8(picture).astype(np.float32) / 255
+
+
+def _traced(function, specs):
+    """Compiled once for these specs; as a concrete function, so that many runs are not taken for needless retracing."""
+    return tf.function(function, input_signature=specs, autograph=False).get_concrete_function()
 
 
 def _free_size(tensor):
