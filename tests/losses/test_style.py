@@ -329,6 +329,20 @@ def test_all_positions_of_a_small_map_are_taken():
     np.testing.assert_array_equal(grid_sample(features), features.reshape(2, 600, 3))
 
 
+@pytest.mark.parametrize("normalization", STYLE_NORMALIZATIONS)
+@pytest.mark.parametrize("statistic", STYLE_STATISTICS)
+def test_a_batch_gives_the_mean_of_its_pictures(statistic, normalization):
+    """Of a loud and a quiet painting too, whose relative errors count alike."""
+    loudness = np.array([1.0, 20.0], np.float32)[:, None, None, None]
+    features, target = loudness * maps((2, 6, 5, 3), 1), loudness * maps((2, 4, 7, 3), 2)
+    each = [
+        float(style_loss(f[None], style_statistic(t[None], statistic), statistic, normalization))
+        for f, t in zip(features, target, strict=True)
+    ]
+    found = style_loss(features, style_statistic(target, statistic), statistic, normalization)
+    np.testing.assert_allclose(found, np.mean(each), rtol=1e-4)
+
+
 def test_unknown_names():
     features = maps((1, 4, 4, 3))
     with pytest.raises(InputError, match="statistic must be one of .*received 'grams'; did you mean 'gram'."):

@@ -21,7 +21,7 @@ def content_loss(features, target, normalization="relative"):
             whatever the layer, the network or the picture's size.
 
     Returns:
-        float32 scalar, averaged over the batch.
+        float32 scalar, the mean over the batch of each picture's own.
 
     Raises:
         InputError: unknown normalization.
@@ -36,10 +36,8 @@ def content_loss(features, target, normalization="relative"):
         return ops.mean(ops.sum(squared, axis=(1, 2, 3))) / 2
     if normalization == "positions":
         return ops.mean(ops.sum(squared, axis=3)) / 2
-    error = ops.mean(squared)
-    return error / _at_least_tiny(ops.mean(ops.square(target))) if normalization == "relative" else error
-
-
-def _at_least_tiny(value):
-    """Keeps a quotient finite for a layer that a flat picture leaves silent."""
-    return ops.maximum(value, 1e-12)
+    if normalization == "mean":
+        return ops.mean(squared)
+    size = ops.mean(ops.square(target), axis=(1, 2, 3))
+    # The maximum keeps the quotient finite for a layer that a flat picture leaves silent.
+    return ops.mean(ops.mean(squared, axis=(1, 2, 3)) / ops.maximum(size, 1e-12))

@@ -67,6 +67,10 @@ def wasserstein_distance(gaussian, target):
 
     |m - n|^2 + tr(A + B - 2 (B^1/2 A B^1/2)^1/2) (Dowson and Landau 1982; as a style loss: Vacher et al. 2020).
     """
+    return ops.mean(_wasserstein_distances(gaussian, target))
+
+
+def _wasserstein_distances(gaussian, target):
     (mean, covariance), (target_mean, target_covariance) = gaussian, target
     root = _matrix_square_root(target_covariance)
     values = ops.linalg.eigh(_symmetric(ops.matmul(ops.matmul(root, covariance), root)))[0]
@@ -74,7 +78,7 @@ def wasserstein_distance(gaussian, target):
     values = ops.maximum(values, 0.0)
     cross = ops.sum(values / ops.sqrt(values + 1e-6 * ops.max(values, axis=-1, keepdims=True) + _TINY), axis=-1)
     traces = _trace(covariance) + _trace(target_covariance)
-    return ops.mean(ops.sum(ops.square(mean - target_mean), axis=-1) + traces - 2 * cross)
+    return ops.sum(ops.square(mean - target_mean), axis=-1) + traces - 2 * cross
 
 
 def polynomial_mmd(samples, target, degree=_DEGREE, offset=_OFFSET):
@@ -91,44 +95,45 @@ def polynomial_mmd(samples, target, degree=_DEGREE, offset=_OFFSET):
 
     Source: Li et al., "Demystifying Neural Style Transfer", IJCAI 2017, eq. 5 to 9.
     """
+    return ops.mean(_polynomial_mmds(samples, target, degree, offset))
 
+
+def _polynomial_mmds(samples, target, degree=_DEGREE, offset=_OFFSET):
     def mean_kernel(x, y):
         products = ops.matmul(x, ops.transpose(y, (0, 2, 1))) / ops.cast(ops.shape(x)[-1], "float32")
-        return ops.mean((products + offset) ** degree)
+        return ops.mean((products + offset) ** degree, axis=(1, 2))
 
     return mean_kernel(samples, samples) + mean_kernel(target, target) - 2 * mean_kernel(samples, target)
 
 
 class _Statistic(NamedTuple):
     measure: Callable  # features -> statistic
-    distance: Callable  # (statistic, target) -> scalar
-    size: Callable  # target -> its own squared size, for the relative error
+    distance: Callable  # (statistic, target) -> (N,)
+    size: Callable  # target -> its own squared size (N,), for the relative error
 
 
 def _gram_distance(gram, target):
-    return ops.mean(ops.sum(ops.square(gram - target), axis=(1, 2)))
+    return ops.sum(ops.square(gram - target), axis=(1, 2))
 
 
 def _moment_distance(moments, target):
-    return sum(ops.mean(ops.sum(ops.square(a - b), axis=-1)) for a, b in zip(moments, target, strict=True))
+    return sum(ops.sum(ops.square(a - b), axis=-1) for a, b in zip(moments, target, strict=True))
 
 
 def _kernel_distance(samples, target):
     """MMD with the target's root mean square as unit: a loud layer to the sixth power would leave float32's comfort,
     and of a quiet one the offset would leave nothing but the mean."""
     unit = ops.sqrt(ops.mean(ops.square(target), axis=(1, 2), keepdims=True) + 0.01)
-    return polynomial_mmd(samples / unit, target / unit)
+    return _polynomial_mmds(samples / unit, target / unit)
 
 
 STYLE_STATISTICS = {
-    "gram": _Statistic(gram_matrix, _gram_distance, lambda g: ops.mean(ops.sum(ops.square(g), axis=(1, 2)))),
-    "moments": _Statistic(
-        mean_and_std, _moment_distance, lambda t: sum(ops.mean(ops.sum(ops.square(v), axis=-1)) for v in t)
-    ),
+    "gram": _Statistic(gram_matrix, _gram_distance, lambda g: ops.sum(ops.square(g), axis=(1, 2))),
+    "moments": _Statistic(mean_and_std, _moment_distance, lambda t: sum(ops.sum(ops.square(v), axis=-1) for v in t)),
     "wasserstein": _Statistic(
         mean_and_covariance,
-        wasserstein_distance,
-        lambda t: ops.mean(ops.sum(ops.square(t[0]), axis=-1) + _trace(t[1])),
+        _wasserstein_distances,
+        lambda t: ops.sum(ops.square(t[0]), axis=-1) + _trace(t[1]),
     ),
     "mmd": _Statistic(
         grid_sample,
@@ -157,7 +162,7 @@ def style_loss(features, target, statistic="gram", normalization="relative"):
         target: what `style_statistic` returned for the style picture.
 
     Returns:
-        float32 scalar, averaged over the batch; sum over layers with weights w_l for eq. 5.
+        float32 scalar, the mean over the batch of each picture's own; sum over layers with weights w_l for eq. 5.
 
     Raises:
         InputError: unknown statistic or normalization.
@@ -191,10 +196,10 @@ def style_distance(found, target, statistic="gram", normalization="relative"):
     _, distance, size = STYLE_STATISTICS[statistic]
     error = distance(found, target)
     if normalization == "relative":
-        return error / ops.maximum(size(target), _TINY)
+        return ops.mean(error / ops.maximum(size(target), _TINY))
     first = found[0] if isinstance(found, tuple) else found
     channels = first.shape[-1]
-    return error / {"paper": 4 * channels**2, "mean": channels**2, "size": channels**4}[normalization]
+    return ops.mean(error) / {"paper": 4 * channels**2, "mean": channels**2, "size": channels**4}[normalization]
 
 
 def _positions(features):
