@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfstyle.checks import InputError, check_choice, check_number, closest
+from tfstyle.checks import InputError, check_choice, check_number, check_weights, closest
 
 
 def message(function, *args, **kwargs):
@@ -94,3 +94,25 @@ def test_what_is_no_whole_number_in_range(value):
 )
 def test_ranges_are_told(bounds, words):
     assert message(check_number, "x", 1, **bounds) == f"x must be a number {words}; received 1."
+
+
+def test_weights_sum_to_1():
+    assert check_weights([1, 3], 2) == (0.25, 0.75)
+    assert check_weights(np.array([2.0, 0.0]), 2) == (1.0, 0.0)
+    assert check_weights(None, 4) == (0.25,) * 4 and check_weights(None, 0) == ()
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        ([1], "There must be one weight for each of the 2 styles; received 1."),
+        ([1, -1], "The weights of the styles must be at least 0 and not all 0; received [1.0, -1.0]."),
+        ([0, 0], "The weights of the styles must be at least 0 and not all 0; received [0.0, 0.0]."),
+        ([math.nan, 1], "The weights of the styles must be at least 0 and not all 0; received [nan, 1.0]."),
+        ([1, math.inf], "The weights of the styles must be at least 0 and not all 0; received [1.0, inf]."),
+        (0.5, "The weights of the styles must be a list of numbers; received 0.5."),
+        (["a", "b"], "The weights of the styles must be a list of numbers; received ['a', 'b']."),
+    ],
+)
+def test_weights_that_do_not_work(weights, words):
+    assert message(check_weights, weights, 2) == words

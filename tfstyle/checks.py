@@ -7,7 +7,7 @@ import difflib
 import math
 import numbers
 
-__all__ = ["InputError", "check_choice", "check_number", "closest"]
+__all__ = ["InputError", "check_choice", "check_number", "check_weights", "closest"]
 
 
 class InputError(ValueError):
@@ -49,3 +49,22 @@ def check_number(name, value, low=-math.inf, high=math.inf, *, integer=False):
     elif high < math.inf:
         wanted += f" of at most {high:g}"
     raise InputError(f"{name} must be {wanted}; received {value!r}.")
+
+
+def check_weights(weights, count):
+    """The weights of `count` styles, scaled to sum 1, as a tuple of floats; None weighs them alike.
+
+    Raises:
+        InputError: not one finite number of at least 0 for each, or all of them 0.
+    """
+    if weights is None:
+        return (1 / max(1, count),) * count
+    try:
+        numbers = tuple(float(weight) for weight in weights)
+    except (TypeError, ValueError):
+        raise InputError(f"The weights of the styles must be a list of numbers; received {weights!r}.") from None
+    if len(numbers) != count:
+        raise InputError(f"There must be one weight for each of the {count} styles; received {len(numbers)}.")
+    if min(numbers, default=0) < 0 or not 0 < sum(numbers) < math.inf:  # NaN fails the second
+        raise InputError(f"The weights of the styles must be at least 0 and not all 0; received {list(numbers)}.")
+    return tuple(weight / sum(numbers) for weight in numbers)

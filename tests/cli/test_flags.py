@@ -110,7 +110,33 @@ def test_every_default_can_be_typed():
     assert GatysSettings(**found) == GatysSettings() and len(found) == len(words)
 
 
-def test_numbers():
-    assert flags.numbers("--x", "0.7, 0.3", low=0) == (0.7, 0.3)
-    with pytest.raises(InputError, match="^--x must be a number of at least 0; received -1.$"):
-        flags.numbers("--x", "1,-1", low=0)
+def weighed(*words, styles=2):
+    made = argparse.ArgumentParser(exit_on_error=False)
+    flags.add_weights(made.add_argument)
+    args = made.parse_args(words)
+    args.style = ["x.png"] * styles
+    return flags.style_weights(args)
+
+
+def test_weights():
+    assert weighed() is None
+    for words in (["0.7", "0.3"], ["0.7,0.3"], ["0.7,", ".3"]):
+        assert weighed("--weights", *words) == (0.7, 0.3)
+    assert weighed("--weights", "3", styles=1) == (3.0,)
+
+
+@pytest.mark.parametrize(("words", "sentence"), [
+    (["1", "-1"], "--weights must be a number of at least 0; received -1."),
+    (["1", "2", "3"], "--weights must have one number for each STYLE; received 3 for 2."),
+    (["0,0"], "--weights are all 0; raise one."),
+])
+def test_weights_that_do_not_work(words, sentence):
+    with pytest.raises(InputError) as error:
+        weighed("--weights", *words)
+    assert str(error.value) == sentence
+
+
+@pytest.mark.parametrize("word", ["a.png", "1,a", ",", "nan"])
+def test_what_is_no_weight(word):
+    with pytest.raises(argparse.ArgumentError, match="is no number; name the pictures before this flag"):
+        weighed("--weights", "1", word)

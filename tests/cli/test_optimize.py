@@ -42,10 +42,11 @@ def refused(capsys, *words):
     (["--quality", "best"], "--quality must be a whole number from 1 to 100; received 'best'."),
     (["--save-every", "0"], "--save-every must be a whole number of at least 1; received 0."),
     (["--frames-dir", "frames"], "--frames-dir needs --save-every N."),
-    (["--weights-of-styles", "0.5,0.5"],
-     "--weights-of-styles must have one number for each STYLE; received 2 for 1."),
-    (["--weights-of-styles", "-1"], "--weights-of-styles must be a number of at least 0; received -1."),
-    (["--weights-of-styles", "0"], "--weights-of-styles are all 0; raise one."),
+    (["--weights", "0.5", "0.5"], "--weights must have one number for each STYLE; received 2 for 1."),
+    (["--weights", "-1"], "--weights must be a number of at least 0; received -1."),
+    (["--weights", "0"], "--weights are all 0; raise one."),
+    (["--weights", "1", "glass.png"],
+     "Argument --weights: 'glass.png' is no number; name the pictures before this flag; see tfstyle optimize"),
     (["--checkpoint", "run.ckpt"], "--checkpoint 'run.ckpt' must end in .npz."),
     (["--checkpoint", "gone/run.npz"],
      "--checkpoint 'gone/run.npz': there is no folder '{here}/gone'; make it first."),
@@ -62,7 +63,7 @@ def refused(capsys, *words):
      "--frames-dir 'photo.png' cannot be made (File exists); "),
     (["--init", "contents"],
      "--init 'contents' is neither content, style, noise nor the path of a picture or"),
-    (["--weights", "gone.npz"], "There is no file of weights 'gone.npz'; "),
+    (["--network-weights", "gone.npz"], "There is no file of weights 'gone.npz'; "),
     (["--network", "vgg16"], "No vgg16 weights are shipped"),
     (["--scales", "4"], "scales=4 would shrink this 64x48 px picture under 16 px; use fewer scales."),
     (["--style-layer-weights", "1,2"],
@@ -96,7 +97,7 @@ def call(stand_in, *words):
 
 
 def test_only_given_flags_are_settings(folder, stand_in):
-    plain = {"content": "photo.png", "style": ["paint.png"], "weights_of_styles": None, "init": None,
+    plain = {"content": "photo.png", "style": ["paint.png"], "weights": None, "init": None,
              "checkpoint": None, "preset": "default", "size": 512}
     assert call(stand_in, "photo.png", "paint.png") == plain
     words = ["photo.png", "paint.png", "--preset", "gatys2016", "--steps", "7", "--no-normalized"]
@@ -104,10 +105,10 @@ def test_only_given_flags_are_settings(folder, stand_in):
 
 
 def test_styles_before_and_after_flags(folder, stand_in):
-    words = ["photo.png", "paint.png", "--weights-of-styles", "3,1", "glass.png", "--size", "none"]
+    words = ["photo.png", "paint.png", "--size", "none", "glass.png", "--weights", "3", "1"]
     found = call(stand_in, *words)
     assert found["style"] == ["paint.png", "glass.png"]
-    assert found["weights_of_styles"] == (3.0, 1.0) and found["size"] is None
+    assert found["weights"] == (3.0, 1.0) and found["size"] is None
 
 
 def test_texture_and_content_alone_start_from_noise(folder, stand_in):

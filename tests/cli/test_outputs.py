@@ -23,6 +23,15 @@ def refused(sentence):
     return pytest.raises(InputError, match=f"^{sentence}$")
 
 
+def test_check_names(folder):
+    outputs.check_names(["photo.png", "paint.png"], {"--output": "out.png", "--trace": None, "--plot": "a.png"})
+    os.symlink("photo.png", "link.png")
+    with refused("--output 'link.png' would overwrite the picture 'photo.png'; choose another name."):
+        outputs.check_names(["photo.png"], {"--output": "link.png"})
+    with refused("--trace './a.png' would overwrite --output; choose another name."):
+        outputs.check_names([], {"--output": "a.png", "--trace": "./a.png"})
+
+
 def test_check_file(folder):
     os.mkdir("there")
     os.symlink("/dev/null", "device")

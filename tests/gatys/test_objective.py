@@ -149,7 +149,7 @@ def test_the_network_of_the_report_is_the_plain_one(monkeypatch):
         padding="replicate",
         content_layers="pool3",
         network="vgg16",
-        weights="w",
+        network_weights="w",
     )
     Objective(settings, (1.0,), "bfloat16")
     Objective(settings, (1.0,), plain=True)

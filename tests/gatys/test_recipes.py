@@ -77,7 +77,7 @@ def test_weights_are_scaled_to_sum_one(run, tiny_vgg, photo, painting, other_pai
         (("a", "b"), "must be a list of numbers"),
     ],
 )
-def test_weights_of_styles_refused(run, photo, painting, weights, words):
+def test_weights_of_several_styles_refused(run, photo, painting, weights, words):
     with pytest.raises(InputError, match=words):
         run(photo, [painting, painting], style_weights=weights)
 

@@ -9,7 +9,7 @@ import dataclasses
 
 from tfstyle.checks import InputError, check_choice, check_number
 
-__all__ = ["add_settings", "flag", "given", "number", "numbers", "shown", "typed"]
+__all__ = ["add_settings", "add_weights", "flag", "given", "number", "shown", "style_weights", "typed"]
 
 
 def flag(name):
@@ -41,9 +41,28 @@ def given(args, settings_class):
     }
 
 
-def numbers(name, text, low):
-    """A comma list of numbers of at least `low`, for flags that are no setting."""
-    return tuple(check_number(name, number(item), low) for item in _items(text))
+def add_weights(add):
+    """Adds --weights by an `add_argument`: 0.7 0.3 and 0.7,0.3 are the same."""
+    text = "one for each STYLE, such as 0.7 0.3 (default: all alike)"
+    add("--weights", metavar="X", nargs="+", type=_numbers, help=text)
+
+
+def style_weights(args):
+    """The numbers of --weights as a tuple, or None if it was not given.
+
+    Raises:
+        InputError: not one of at least 0 for each of `args.style`, or all of them 0.
+    """
+    if args.weights is None:
+        return None
+    weights = tuple(check_number("--weights", weight, 0) for group in args.weights for weight in group)
+    if len(weights) != len(args.style):
+        raise InputError(
+            f"--weights must have one number for each STYLE; received {len(weights)} for {len(args.style)}."
+        )
+    if not sum(weights):
+        raise InputError("--weights are all 0; raise one.")
+    return weights
 
 
 def shown(value):
@@ -87,6 +106,14 @@ def _parsed(field, text):
 
 def _items(text):
     return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def _numbers(text):
+    """The numbers of one word of --weights; a picture named after the flag would be taken for one."""
+    found = [number(item) for item in _items(text)]
+    if not found or not all(isinstance(item, (int, float)) for item in found):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number; name the pictures before this flag")
+    return found
 
 
 def _item(field, text):

@@ -32,7 +32,7 @@ EXAMPLES = f"""{_presets()}
 
 examples:
   tfstyle optimize photo.jpg painting.jpg -o painted.png
-  tfstyle optimize photo.jpg one.jpg two.jpg --weights-of-styles 0.7,0.3 --size 1024 -o painted.jpg
+  tfstyle optimize photo.jpg one.jpg two.jpg --weights 0.7 0.3 --size 1024 -o painted.jpg
   tfstyle optimize photo.jpg painting.jpg --preset gatys2016 --steps 200 --plot loss.png -o painted.png
   tfstyle optimize none painting.jpg -o texture.png                  (a texture, from the style alone)
   tfstyle optimize photo.jpg --style-weight 0 -o content.png         (what the content layers keep)
@@ -49,7 +49,7 @@ def add_flags(parser):
     add("-o", "--output", metavar="OUT", required=True, help="picture to write (.png, .jpg, .webp, ...)")
     add("--quality", metavar="N", default="95", help="of JPEG, WebP and AVIF, 1 to 100 (default: 95)")
     add("--preset", metavar="NAME", default="default", help=f"recipe to start from: {', '.join(PRESETS)}")
-    add("--weights-of-styles", metavar="X,...", help="one for each STYLE (default: all alike)")
+    flags.add_weights(add)
     add = parser.add_argument_group("the run").add_argument
     add("--checkpoint", metavar="FILE.npz", help="keep the run's state here, to go on from after a kill")
     add("--save-every", metavar="N", help="write the picture of every Nth step as OUT-0010.png, ...")
@@ -157,7 +157,7 @@ def _write_trace(args, job, records, result, faults):
         ("tensorflow", "tensorflow"), ("keras", "keras"), ("numpy", "numpy"), ("pillow", "PIL"))}
     outputs.trace(args.trace, {
         "tfstyle": __version__, "versions": {"python": platform.python_version(), **loaded},
-        "content": args.content, "styles": args.style, "weights_of_styles": job.call["weights_of_styles"],
+        "content": args.content, "styles": args.style, "weights": job.call["weights"],
         "output": args.output, "width": job.shape[1], "height": job.shape[0],
         "preset": args.preset, "settings": dataclasses.asdict(job.recipe),
         "interrupted": result is not None and result.interrupted, "faults": list(faults),
@@ -185,9 +185,7 @@ def _checked(args):
     """`_Job` of a command line; raises `InputError` for whatever can be found wrong without TensorFlow."""
     content = None if args.content.lower() == NOTHING else args.content
     recipe, given = _recipe(args, content)
-    weights = None
-    if args.weights_of_styles is not None:
-        weights = _style_weights(args.weights_of_styles, len(args.style))
+    weights = flags.style_weights(args)
     quality = check_number("--quality", flags.number(args.quality), 1, 100, integer=True)
     save_every = None
     if args.save_every is not None:
@@ -202,7 +200,7 @@ def _checked(args):
     _check_outputs(args, shape)
     call = given | {
         "content": content, "style": args.style or None, "preset": args.preset, "size": recipe.size,
-        "init": given.get("init"), "weights_of_styles": weights, "checkpoint": args.checkpoint,
+        "init": given.get("init"), "weights": weights, "checkpoint": args.checkpoint,
     }
     return _Job(call, recipe, quality, save_every, shape, scales, alpha)
 
@@ -225,23 +223,13 @@ def _recipe(args, content):
     return recipe, given
 
 
-def _style_weights(text, count):
-    weights = flags.numbers("--weights-of-styles", text, low=0)
-    if len(weights) != count:
-        raise InputError(f"--weights-of-styles must have one number for each STYLE; received {len(weights)} "
-                         f"for {count}.")
-    if not sum(weights):
-        raise InputError("--weights-of-styles are all 0; raise one.")
-    return weights
-
-
 def _check_pictures(content, styles, recipe):
     """Reads the pictures and weights once before the work; returns ((height, width), alpha) of the result."""
     from tfstyle import images, weights
 
-    known = recipe.weights == "imagenet" or (recipe.weights, recipe.network) == ("default", "vgg19")
-    if not known:
-        weights.load(recipe.weights, recipe.network)
+    file = recipe.network_weights
+    if file != "imagenet" and (file, recipe.network) != ("default", "vgg19"):
+        weights.load(file, recipe.network)
     photo = None if content is None else images.read(content, name="content picture", size=recipe.size)
     painted = [images.read(style, name="style picture").rgb.shape[:2] for style in styles]
     if recipe.init not in STARTS:
@@ -262,13 +250,9 @@ def _check_outputs(args, shape):
     from tfstyle import images
 
     images.check_output(args.output, shape)
-    taken = {os.path.realpath(path): f"the picture {path!r}" for path in (args.content, *args.style)}
-    for flag, path in (("--output", args.output), ("--plot", args.plot), ("--trace", args.trace),
-                       ("--checkpoint", args.checkpoint)):
-        if path is not None:
-            other = taken.setdefault(os.path.realpath(path), flag)
-            if other != flag:
-                raise InputError(f"{flag} {path!r} would overwrite {other}; choose another name.")
+    outputs.check_names((args.content, *args.style), {
+        "--output": args.output, "--plot": args.plot, "--trace": args.trace, "--checkpoint": args.checkpoint,
+    })
     if args.checkpoint is not None:
         if not args.checkpoint.lower().endswith(".npz"):
             raise InputError(f"--checkpoint {args.checkpoint!r} must end in .npz.")

@@ -12,9 +12,24 @@ import tempfile
 from tfstyle.checks import InputError, closest
 from tfstyle.cli.watch import parts
 
-__all__ = ["check_file", "check_folder", "check_plot", "plot", "trace"]
+__all__ = ["check_file", "check_folder", "check_names", "check_plot", "plot", "trace"]
 
 PLOTS = (".png", ".svg", ".pdf")
+
+
+def check_names(pictures, written):
+    """Raises `InputError` if two files to be written are one, or if one of them is an input.
+
+    Args:
+        pictures: paths of the inputs.
+        written: {flag: path, or None where it was not given}.
+    """
+    taken = {os.path.realpath(path): f"the picture {path!r}" for path in pictures}
+    for flag, path in written.items():
+        if path is not None:
+            other = taken.setdefault(os.path.realpath(path), flag)
+            if other != flag:
+                raise InputError(f"{flag} {path!r} would overwrite {other}; choose another name.")
 
 
 def check_file(path, flag):

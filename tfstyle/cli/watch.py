@@ -9,7 +9,7 @@ import types
 
 __all__ = ["interrupts", "parts", "progress", "write_frame"]
 
-_STOPPING = b"\ntfstyle: stopping after this step to write the picture; Ctrl-C again quits at once.\n"
+_STOPPING = b"\ntfstyle: stopping after this step to write %s; Ctrl-C again quits at once.\n"
 
 
 def parts(weighted):
@@ -65,8 +65,11 @@ def _work(scales, step):
 
 
 @contextlib.contextmanager
-def interrupts():
+def interrupts(written=b"the picture"):
     """Ctrl-C once asks the run to stop after its step, Ctrl-C twice (or before the first step) quits.
+
+    Args:
+        written: what a run that stops writes, as the user is told.
 
     Yields:
         Namespace: `asked`, whether the run is to stop; set `started` to True at the first step.
@@ -79,7 +82,7 @@ def interrupts():
             os.write(2, b"\ntfstyle: interrupted.\n")
             raise SystemExit(128 + signum)
         state.asked = True
-        os.write(2, _STOPPING)
+        os.write(2, _STOPPING % written)
 
     ignored = signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None)  # a background job, which stays one
     if ignored or threading.current_thread() is not threading.main_thread():

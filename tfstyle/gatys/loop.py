@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfstyle.checks import InputError
+from tfstyle.checks import InputError, check_weights
 import tfstyle.gatys.checkpoint as checkpoints
 from tfstyle.gatys import optimizers
 from tfstyle.gatys.memory import check_fits, give_back, limit_arenas
@@ -59,7 +59,7 @@ def optimize(content, styles, settings=None, *, style_weights=None, start=None, 
         )
     limit_arenas()
     settings = settings or GatysSettings()
-    style_weights = _style_weights(style_weights, styles)
+    style_weights = check_weights(style_weights, len(styles))
     if checkpoint:
         checkpoints.check_path(checkpoint)
     (height, width), content, styles = _prepare(content, styles, settings)
@@ -258,21 +258,6 @@ def _save(walk, checkpoint, run):
         warnings.warn(f"The checkpoint {checkpoint} cannot be written ({error.strerror}); the run goes on without it.")
         return None
     return checkpoint
-
-
-def _style_weights(weights, styles):
-    """One weight for each style, summing to 1."""
-    if weights is None:
-        return (1 / max(1, len(styles)),) * len(styles)
-    try:
-        numbers = tuple(float(w) for w in weights)
-    except (TypeError, ValueError):
-        raise InputError(f"The weights of the styles must be a list of numbers; received {weights!r}.") from None
-    if len(numbers) != len(styles):
-        raise InputError(f"There must be one weight for each of the {len(styles)} styles; received {len(numbers)}.")
-    if not all(math.isfinite(w) and w >= 0 for w in numbers) or sum(numbers) <= 0:
-        raise InputError(f"The weights of the styles must be at least 0 and not all 0; received {list(numbers)}.")
-    return tuple(w / sum(numbers) for w in numbers)
 
 
 def _prepare(content, styles, settings):

@@ -54,7 +54,7 @@ class Objective:
             pooling=settings.pooling, normalized=settings.normalized, padding=settings.padding, dtype=dtype
         )
         self.features = vgg(
-            tuple(dict.fromkeys(layers)), network=settings.network, weights=settings.weights, **look
+            tuple(dict.fromkeys(layers)), network=settings.network, weights=settings.network_weights, **look
         )
         self.plain = plain
         self._compiled = None

@@ -1,22 +1,15 @@
 """Settings of the optimiser: one frozen dataclass, the presets, and their checks."""
 
 import dataclasses
-import numbers
-import os
 from dataclasses import dataclass
 
-from tfstyle.checks import InputError, check_choice, check_number
+from tfstyle.checks import InputError, check_choice
+from tfstyle.settings import check_fields, setting
 
 CONTENT_LAYERS = ("relu4_2",)
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 # Where a run can start without a picture or file of its own.
 STARTS = ("content", "style", "noise")
-
-
-def setting(default, text, *, group, choices=None, low=None, high=None):
-    """A field that says all the command line and the checks need: its text, group, choices and range."""
-    metadata = {"text": text, "group": group, "choices": choices, "low": low, "high": high}
-    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -102,7 +95,7 @@ class GatysSettings:
     )
 
     network: str = setting("vgg19", "the loss network", group="network", choices=("vgg19", "vgg16"))
-    weights: str = setting(
+    network_weights: str = setting(
         "default", "default: shipped with tfstyle; imagenet: fetched by Keras; or the path of a .h5, .npz or .mat file",
         group="network",
     )
@@ -126,8 +119,9 @@ class GatysSettings:
     )
 
     def __post_init__(self):
-        for field in dataclasses.fields(self):
-            object.__setattr__(self, field.name, _checked(field, getattr(self, field.name)))
+        check_fields(self)
+        if not self.steps:
+            raise InputError("steps is empty; give the evaluations at each scale, such as 120,80.")
         if self.content_weight == 0 and self.style_weight == 0:
             raise InputError("content_weight and style_weight are both 0, so there is nothing to optimize; raise one.")
         weights = self.style_layer_weights
@@ -147,42 +141,6 @@ class GatysSettings:
             raise InputError("content_layers is empty; name a layer such as relu4_2 or set content_weight to 0.")
         if not self.style_layers and self.style_weight:
             raise InputError("style_layers is empty; name a layer such as relu3_1 or set style_weight to 0.")
-
-
-def _checked(field, value):
-    """The value with the field's type: lists become tuples, whole floats stay floats, ranges are kept."""
-    kind, meta = str(field.type), field.metadata
-    if value is None and "None" in kind:
-        return None
-    if "tuple" in kind:
-        items = (value,) if isinstance(value, (str, numbers.Real)) else value
-        try:
-            items = tuple(items)
-        except TypeError:
-            raise InputError(f"{field.name} must be a list; received {value!r}.") from None
-        if field.name == "steps" and not items:
-            raise InputError("steps is empty; give the evaluations at each scale, such as 120,80.")
-        return tuple(_checked_item(field.name, kind, meta, item) for item in items)
-    return _checked_item(field.name, kind, meta, value)
-
-
-def _checked_item(name, kind, meta, value):
-    if meta["choices"]:
-        return check_choice(name, value, meta["choices"])
-    low = -float("inf") if meta["low"] is None else meta["low"]
-    high = float("inf") if meta["high"] is None else meta["high"]
-    if "int" in kind:
-        return check_number(name, value, low, high, integer=True)
-    if "float" in kind:
-        return check_number(name, value, low, high)
-    if "bool" in kind:
-        if not isinstance(value, bool):
-            raise InputError(f"{name} must be True or False; received {value!r}.")
-        return value
-    value = os.fspath(value) if isinstance(value, os.PathLike) else value
-    if not isinstance(value, str) or not value:
-        raise InputError(f"{name} must be a text; received {value!r}.")
-    return value
 
 
 PRESETS = {
