@@ -119,3 +119,21 @@ def tiny_vgg(monkeypatch):
         return features
 
     monkeypatch.setattr("tfstyle.gatys.objective.vgg", tiny)
+
+
+@pytest.fixture(scope="session")
+def network_file(tmp_path_factory):
+    """A small arbitrary-style network of random weights that heeds its code: the path of an .npz."""
+    from tfstyle.nets import arbitrary, arbitrary_weights
+
+    config = arbitrary.ArbitraryConfig(widths=(4, 6, 8, 8), blocks=1, code=12, hidden=16)
+    models = arbitrary.style_predictor(config), arbitrary.transformer(config)
+    random = np.random.default_rng(4)
+    for model in models:
+        for variable in model.variables:
+            if "kernel" in variable.path:
+                spread = 0.3 if "norm" in variable.path else np.prod(variable.shape[:-1]) ** -0.5
+                variable.assign(spread * random.standard_normal(variable.shape, np.float32))
+    path = tmp_path_factory.mktemp("network") / "network.npz"
+    arbitrary_weights.save(path, *models, config)
+    return path

@@ -1,4 +1,6 @@
+import functools
 import io
+import os
 
 import numpy as np
 import pytest
@@ -6,6 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 import tfstyle
+from tfstyle import api
 from tfstyle.api import optimize_pictures
 from tfstyle.images import fit, resize, to_uint8
 
@@ -13,6 +16,7 @@ from tfstyle.images import fit, resize, to_uint8
 SHALLOW = dict(
     size=32, steps=1, precision="float32", content_layers="relu2_1", style_layers=("relu1_1", "relu2_1")
 )
+optimize = functools.partial(tfstyle.stylize, method="optimize")
 
 
 def pixels(image):
@@ -31,7 +35,7 @@ def files(tmp_path, photo, painting):
 def test_it_paints(files):
     """With the real network, at the defaults but for size and steps."""
     records = []
-    image = tfstyle.stylize(*map(str, files), size=40, steps=6, callback=records.append)
+    image = optimize(*map(str, files), size=40, steps=6, callback=records.append)
     assert isinstance(image, Image.Image) and image.mode == "RGB" and image.size == (40, 30)
     assert len(records) == 7 and all(isinstance(record, tfstyle.Record) for record in records)
     assert min(record.total for record in records[:-1]) < 0.8 * records[0].total
@@ -53,7 +57,7 @@ def reaching(monkeypatch):
 
     def call(*pictures, **options):
         with pytest.raises(Reached) as reached:
-            tfstyle.stylize(*pictures, **options)
+            optimize(*pictures, **options)
         return reached.value.args
 
     monkeypatch.setattr("tfstyle.gatys.optimize", engine)
@@ -96,25 +100,25 @@ def test_the_sizes_that_reach_the_engine(reaching, files, options, content, styl
 def test_alpha_is_put_back(tiny_vgg, files, photo):
     alpha = np.linspace(0, 1, photo.shape[1]) * np.ones((photo.shape[0], 1))
     rgba = to_uint8(np.dstack([photo, alpha]))
-    image = tfstyle.stylize(rgba, files[1], **SHALLOW)
+    image = optimize(rgba, files[1], **SHALLOW)
     assert image.mode == "RGBA" and image.size == (32, 24)
     np.testing.assert_array_equal(pixels(image)[..., 3], fit(rgba[..., 3], 32))
-    plain = tfstyle.stylize(rgba[..., :3], files[1], **SHALLOW)
+    plain = optimize(rgba[..., :3], files[1], **SHALLOW)
     np.testing.assert_array_equal(pixels(image)[..., :3], pixels(plain))
     # That of a style is of no matter.
-    assert tfstyle.stylize(files[0], rgba, **SHALLOW).mode == "RGB"
+    assert optimize(files[0], rgba, **SHALLOW).mode == "RGB"
 
 
 def test_gray_pictures(tiny_vgg, photo, painting):
     gray, painted = (to_uint8(picture.mean(-1)) for picture in (photo, painting))
-    image = tfstyle.stylize(gray, Image.fromarray(painted), **SHALLOW)
+    image = optimize(gray, Image.fromarray(painted), **SHALLOW)
     assert image.mode == "RGB" and image.size == (32, 24)
-    colored = tfstyle.stylize(*(np.stack([picture] * 3, axis=-1) for picture in (gray, painted)), **SHALLOW)
+    colored = optimize(*(np.stack([picture] * 3, axis=-1) for picture in (gray, painted)), **SHALLOW)
     np.testing.assert_array_equal(pixels(image), pixels(colored))
 
 
 def test_sizes(tiny_vgg, files):
-    assert tfstyle.stylize(*files, **SHALLOW | {"size": None}).size == (61, 45)
+    assert optimize(*files, **SHALLOW | {"size": None}).size == (61, 45)
     result, alpha = optimize_pictures(*files, **SHALLOW | {"size": 95})
     assert result.image.shape == (70, 95, 3) and alpha is None
 
@@ -135,38 +139,38 @@ def test_8_bit_pictures_are_resized_as_the_evaluator_does(tiny_vgg, files):
 def test_several_styles(tiny_vgg, files, other_painting):
     styles = [files[1], other_painting]
     one, other, alike = (
-        pixels(tfstyle.stylize(files[0], styles, weights_of_styles=weights, **SHALLOW | {"steps": 3}))
+        pixels(optimize(files[0], styles, weights=weights, **SHALLOW | {"steps": 3}))
         for weights in ((1, 0), (0, 1), None)
     )
-    single = pixels(tfstyle.stylize(files[0], files[1], **SHALLOW | {"steps": 3}))
+    single = pixels(optimize(files[0], files[1], **SHALLOW | {"steps": 3}))
     assert np.abs(one.astype(int) - single).max() <= 1
     assert np.abs(one.astype(int) - other).max() > 5 and np.abs(one.astype(int) - alike).max() > 2
-    result, _ = optimize_pictures(files[0], styles, weights_of_styles=[3, 1], **SHALLOW)
+    result, _ = optimize_pictures(files[0], styles, weights=[3, 1], **SHALLOW)
     assert result.image.shape == (24, 32, 3)
 
 
 @pytest.mark.parametrize("preset", ["default", "tf-tutorial"])
 def test_a_texture_from_the_style_alone(tiny_vgg, files, preset):
     settings = {**SHALLOW, "preset": preset}
-    image = tfstyle.stylize(None, files[1], **settings)
+    image = optimize(None, files[1], **settings)
     assert image.mode == "RGB" and image.size == (27, 32)
-    assert tfstyle.stylize(None, files[1], **settings | {"style_scale": 2.0}).size in ((27, 32), (28, 32))
-    assert tfstyle.stylize(None, files[1], **settings | {"size": None}).size == (48, 56)
+    assert optimize(None, files[1], **settings | {"style_scale": 2.0}).size in ((27, 32), (28, 32))
+    assert optimize(None, files[1], **settings | {"size": None}).size == (48, 56)
     # It starts from noise: another seed, another texture; unless told to start elsewhere.
-    other = tfstyle.stylize(None, files[1], **settings, seed=1)
+    other = optimize(None, files[1], **settings, seed=1)
     assert np.abs(pixels(image).astype(int) - pixels(other)).max() > 20
     started, _ = optimize_pictures(None, files[1], init="style", callback=lambda record: True, **settings)
     np.testing.assert_array_equal(to_uint8(started.image), fit(pixels(Image.open(files[1])), 32))
 
 
 def test_the_content_alone(tiny_vgg, files):
-    assert tfstyle.stylize(files[0], None, init="noise", **SHALLOW).size == (32, 24)
+    assert optimize(files[0], None, init="noise", **SHALLOW).size == (32, 24)
     with pytest.raises(tfstyle.InputError, match="neither a content nor a style picture|both 0"):
-        tfstyle.stylize(None, None, **SHALLOW)
+        optimize(None, None, **SHALLOW)
     with pytest.raises(tfstyle.InputError, match="no content picture"):
-        tfstyle.stylize(None, files[1], content_weight=1, **SHALLOW)
+        optimize(None, files[1], content_weight=1, **SHALLOW)
     with pytest.raises(tfstyle.InputError, match="no style picture"):
-        tfstyle.stylize(files[0], [], **SHALLOW)
+        optimize(files[0], [], **SHALLOW)
 
 
 def test_starts(tiny_vgg, files, other_painting, tmp_path):
@@ -186,13 +190,13 @@ def test_starts(tiny_vgg, files, other_painting, tmp_path):
 
 def test_a_run_goes_on_from_the_picture_of_a_checkpoint(tiny_vgg, files, tmp_path):
     path = tmp_path / "run.npz"
-    before = pixels(tfstyle.stylize(*files, checkpoint=path, **SHALLOW | {"steps": 3}))
+    before = pixels(optimize(*files, checkpoint=path, **SHALLOW | {"steps": 3}))
     images = []
-    tfstyle.stylize(*files, init=str(path), callback=lambda r: images.append(to_uint8(r.image())), **SHALLOW)
+    optimize(*files, init=str(path), callback=lambda r: images.append(to_uint8(r.image())), **SHALLOW)
     assert np.abs(images[0].astype(int) - before).mean() < 20
     content = fit(pixels(Image.open(files[0])), 32)
     assert not np.array_equal(images[0], content)
-    again = pixels(tfstyle.stylize(*files, checkpoint=path, **SHALLOW | {"steps": 3}))
+    again = pixels(optimize(*files, checkpoint=path, **SHALLOW | {"steps": 3}))
     np.testing.assert_array_equal(again, before)
 
 
@@ -203,7 +207,7 @@ def test_the_callback_stops_the_run(tiny_vgg, files):
         steps.append(record.step)
         return len(steps) == 2
 
-    tfstyle.stylize(*files, callback=callback, **SHALLOW | {"steps": 9})
+    optimize(*files, callback=callback, **SHALLOW | {"steps": 9})
     assert steps == [1, 2, 2]
 
 
@@ -211,6 +215,7 @@ def test_the_callback_stops_the_run(tiny_vgg, files):
     ("options", "words"),
     [
         ({"method": "optimise"}, "method must be one of .* did you mean 'optimize'."),
+        ({"strength": 0.5}, "strength is a setting of method='fast', not of 'optimize'; give that or leave it out."),
         ({"preset": "tf_tutorial"}, "preset must be one of .* did you mean 'tf-tutorial'."),
         ({"style_weigth": 3}, "setting must be one of .* did you mean 'style_weight'."),
         ({"pooling": "avg"}, "pooling must be one of 'max', 'average'; received 'avg'"),
@@ -223,32 +228,102 @@ def test_the_callback_stops_the_run(tiny_vgg, files):
         ),
         ({"init": "missing.npz"}, "There is no checkpoint missing.npz"),
         ({"init": np.zeros((3, 3))}, "start picture"),
-        ({"weights_of_styles": [1, 2]}, "one weight for each of the 1 styles; received 2"),
+        ({"weights": [1, 2]}, "one weight for each of the 1 styles; received 2"),
         ({"checkpoint": "/no/such/folder/run.npz"}, "no folder to lie in"),
     ],
 )
 def test_what_does_not_work_is_told_in_one_sentence(files, monkeypatch, options, words):
     monkeypatch.setattr("tfstyle.gatys.objective.vgg", pytest.fail)  # and before any work
     with pytest.raises(tfstyle.InputError, match=words) as error:
-        tfstyle.stylize(*files, **options)
+        optimize(*files, **options)
     said = str(error.value)
     assert "\n" not in said and said.endswith((".", "?"))
 
 
-def test_pictures_that_do_not_work_are_told_by_their_role(files, tmp_path):
+def test_pictures_that_do_not_work_are_told_by_their_role(files, tmp_path, network_file):
     (tmp_path / "text.jpg").write_text("no picture")
-    for wrong in (tmp_path / "text.jpg", "missing.png", tmp_path, b"", np.full((20, 20, 3), 2.0), 7):
-        with pytest.raises(tfstyle.InputError, match="^content picture"):
-            tfstyle.stylize(wrong, files[1])
-        with pytest.raises(tfstyle.InputError, match="^style picture"):
-            tfstyle.stylize(files[0], wrong)
+    for method, settings in (("optimize", {}), ("fast", {"model": network_file})):
+        for wrong in (tmp_path / "text.jpg", "missing.png", tmp_path, b"", np.full((20, 20, 3), 2.0), 7):
+            with pytest.raises(tfstyle.InputError, match="^content picture"):
+                tfstyle.stylize(wrong, files[1], method, **settings)
+            with pytest.raises(tfstyle.InputError, match="^style picture"):
+                tfstyle.stylize(files[0], wrong, method, **settings)
     with pytest.raises(tfstyle.InputError, match="^method must be"):
         tfstyle.stylize(files[0], np.zeros((20, 20, 3)), np.zeros((20, 20, 3)))  # two styles, but no list
 
 
 def test_a_result_shows_in_a_notebook(tiny_vgg, files):
-    image = tfstyle.stylize(*files, **SHALLOW)
+    image = optimize(*files, **SHALLOW)
     data = io.BytesIO()
     image.save(data, "PNG")
     assert Image.open(data).size == image.size
     assert image._repr_png_().startswith(b"\x89PNG")
+
+
+# The one-pass engine
+
+
+def test_fast_is_the_default(files, network_file):
+    """Another engine's tests say what it paints; here it is reached, with every setting."""
+    engine = tfstyle.ArbitraryStylizer(network_file)
+    code = engine.style_code(files[1], 40)
+    for given, options in (
+        (files[1], {}), (str(files[1]), {"size": 40, "strength": 0.5}), ([files[1], code], {"weights": [1, 3]}),
+        (code, {"size": None}), (files[1], {"size": None, "style_size": 30, "strength": 0}),
+    ):
+        options = {"size": 48} | options
+        image = tfstyle.stylize(files[0], given, model=network_file, **options)
+        assert image.mode == "RGB" and image.size[0] == (options["size"] or 61)
+        np.testing.assert_array_equal(pixels(image), pixels(engine.stylize(files[0], given, **options)))
+        again = tfstyle.stylize(files[0], given, "fast", model=network_file, **options)
+        np.testing.assert_array_equal(pixels(image), pixels(again))
+
+
+def test_the_stylizer_is_kept(monkeypatch, tmp_path, files, network_file):
+    built = []
+
+    class Engine:
+        def __init__(self, model, precision):
+            built.append((model, precision))
+
+        def stylize(self, content, style, **options):
+            return options
+
+    api._stylizer.cache_clear()
+    monkeypatch.setattr(api, "ArbitraryStylizer", Engine)
+    path = tmp_path / "network.npz"
+    path.write_bytes(b"")
+    for _ in range(3):
+        found = tfstyle.stylize(*files, model=path, strength=0.5)
+        assert found == {"size": 512, "weights": None, "strength": 0.5}
+    assert built == [(path, "auto")]
+    os.utime(path, (1, 1))  # the file was written anew
+    tfstyle.stylize(*files, model=path)
+    tfstyle.stylize(*files, model=path, precision="float32")
+    assert built[1:] == [(path, "auto"), (path, "float32")]
+    monkeypatch.setattr("tfstyle.controls.SHIPPED", {"arbitrary.npz": "0"})
+    tfstyle.stylize(*files)
+    tfstyle.stylize(*files)
+    assert built[3:] == [("default", "auto")]
+    api._stylizer.cache_clear()
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    ({"steps": 5}, "steps is a setting of method='optimize', not of 'fast'; give that or leave it out."),
+    ({"callback": print}, "callback is a setting of method='optimize', not of 'fast'; give that or leave it out."),
+    ({"strenght": 1}, "setting must be one of 'size', 'style_size', 'strength', 'model', 'precision'; "
+     "received 'strenght'; did you mean 'strength'?"),
+    ({"strength": 2}, "strength must be a number from 0 to 1; received 2."),
+    ({"size": 8}, "size must be a whole number of at least 16; received 8."),
+    ({"precision": "float16"}, "precision must be one of 'auto', 'float32', 'bfloat16'; received 'float16'; "
+     "did you mean 'bfloat16'?"),
+    ({"model": ["a"]}, "model must be \"default\", a path or a TF Hub handle; received ['a']."),
+    ({"model": "gone.npz"}, "There is no model 'gone.npz'; check the path, or give model=\"default\"."),
+    ({"content": None}, "There is no content or no style picture; give both, or use method='optimize'."),
+])
+def test_what_the_fast_way_refuses_it_refuses_before_any_work(files, network_file, monkeypatch, options, words):
+    monkeypatch.setattr(api, "ArbitraryStylizer", pytest.fail)
+    settings = {"content": files[0], "style": files[1], "model": network_file} | options
+    with pytest.raises(tfstyle.InputError) as error:
+        tfstyle.stylize(**settings)
+    assert str(error.value) == words

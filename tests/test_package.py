@@ -32,13 +32,14 @@ def loaded_by(code):
     "import tfstyle as t; t.GatysSettings(); t.preset('gatys2016'); t.NonFiniteError; t.Record; t.InputError",
     "import tfstyle.images, tfstyle.weights",
     "import tfstyle.gatys, tfstyle.gatys.settings, tfstyle.gatys.pyramid",
-    "import tfstyle.cli.doctor, tfstyle.cli.optimize",
+    "import tfstyle.controls, tfstyle.cli.doctor, tfstyle.cli.optimize, tfstyle.cli.stylize",
 ])
 def test_importing_is_light(code):
     assert loaded_by(code) == []
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"], ["optimize", "--help"], ["doctor", "--help"]])
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["stylize", "--help"], ["optimize", "--help"],
+                                   ["doctor", "--help"]])
 def test_help_is_light(words):
     code = f"""
 import runpy

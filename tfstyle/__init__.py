@@ -1,7 +1,7 @@
 """tfstyle: neural style transfer in TensorFlow and Keras.
 
     import tfstyle
-    tfstyle.stylize("photo.jpg", "painting.jpg", method="optimize").save("painted.png")
+    tfstyle.stylize("photo.jpg", "painting.jpg").save("painted.png")
 
 Public names are resolved when first used, so that importing the package does not import TensorFlow.
 """
@@ -14,6 +14,7 @@ from tfstyle.version import __version__
 # No submodule may bear one of these names: importing it would replace the function.
 _HOMES = {
     "stylize": "tfstyle.api",
+    "ArbitraryStylizer": "tfstyle.stylizer",
     "GatysSettings": "tfstyle.gatys.settings",
     "NonFiniteError": "tfstyle.gatys.record",
     "Record": "tfstyle.gatys.record",

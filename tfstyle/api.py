@@ -1,33 +1,48 @@
 """The front door: pictures of any kind in, a PIL image out, by any engine."""
 
+import dataclasses
+import functools
 import os
 
 import numpy as np
 
 from tfstyle import gatys, images
 from tfstyle.checks import InputError, check_choice
+from tfstyle.controls import Controls, check_model
 import tfstyle.gatys.checkpoint as checkpoints
-from tfstyle.gatys.settings import STARTS
+from tfstyle.gatys.settings import STARTS, GatysSettings
+from tfstyle.stylizer import ArbitraryStylizer
 
-METHODS = ("optimize",)
+METHODS = ("fast", "optimize")
+_SETTINGS = {
+    "fast": [field.name for field in dataclasses.fields(Controls)],
+    "optimize": ["preset", "init", "callback", "checkpoint", *(f.name for f in dataclasses.fields(GatysSettings))],
+}
 
 
-def stylize(content, style, method="optimize", size=512, *, weights_of_styles=None, preset="default", init=None,
-            callback=None, checkpoint=None, **settings):
+def stylize(content, style, method="fast", size=512, *, weights=None, **settings):
     """Paints `content` in the style of `style`.
 
     Args:
         content: a picture: path, bytes, PIL image, or array or tensor (H, W), (H, W, 1 | 3 | 4), uint8 in 0..255 or
-            float in [0, 1]. None synthesizes a texture from the style alone.
-        style: a picture, or a list of them. None reconstructs the content alone.
-        method: "optimize": Gatys et al. 2016; under a minute on two processor cores at 512 px.
+            float in [0, 1]. For "optimize", None synthesizes a texture from the style alone.
+        style: a picture, or a list of them. For "fast" also codes from `tfstyle.ArbitraryStylizer.style_code`; for
+            "optimize", None reconstructs the content alone.
+        method: "fast": one pass through a network, Ghiasi et al. 2017. "optimize": Gatys et al. 2016, the best
+            looking; under a minute on two processor cores at 512 px.
         size: long side of the result in pixels; None keeps the content's own.
-        weights_of_styles: one number for each style picture, scaled to sum 1; None weighs them alike.
-        preset: recipe from which `settings` start: "default", "gatys2016", "tf-tutorial", "matconvnet-1000".
-        init: start from "content", "style", "noise", any picture, or the path of a checkpoint (.npz).
-        callback: called with a `tfstyle.Record` after every step and at the end; return True to stop early.
-        checkpoint: path of a .npz file from which a killed run resumes exactly.
-        **settings: any field of `tfstyle.GatysSettings`, such as style_weight=10 or steps=(60, 40).
+        weights: one number for each style, scaled to sum 1; None weighs them alike.
+        **settings: for "fast":
+            strength: of the style, 0 (the photo itself) to 1 (the default).
+            style_size: long side in px at which the style is looked at, and so the size of the strokes; None (the
+                default) takes the result's.
+            model, precision: as `tfstyle.ArbitraryStylizer` takes them; keep one of those for many pictures.
+            For "optimize":
+            preset: recipe to start from: "default", "gatys2016", "tf-tutorial", "matconvnet-1000".
+            init: start from "content", "style", "noise", any picture, or the path of a checkpoint (.npz).
+            callback: called with a `tfstyle.Record` after every step and at the end; return True to stop early.
+            checkpoint: path of a .npz file from which a killed run resumes exactly.
+            Any field of `tfstyle.GatysSettings`, such as style_weight=10 or steps=(60, 40).
 
     Returns:
         PIL image of the content's shape at `size`: RGB, or RGBA if the content has alpha.
@@ -37,14 +52,47 @@ def stylize(content, style, method="optimize", size=512, *, weights_of_styles=No
         NonFiniteError: the optimisation diverged.
     """
     check_choice("method", method, METHODS)
-    result, alpha = optimize_pictures(
-        content, style, size=size, weights_of_styles=weights_of_styles, preset=preset, init=init, callback=callback,
-        checkpoint=checkpoint, **settings,
-    )
-    return images.to_pil(result.image, alpha)
+    _check_settings(method, settings)
+    if method == "optimize":
+        result, alpha = optimize_pictures(content, style, size=size, weights=weights, **settings)
+        return images.to_pil(result.image, alpha)
+    if content is None or style is None:
+        raise InputError("There is no content or no style picture; give both, or use method='optimize'.")
+    model, precision = (settings.pop(name, getattr(Controls, name)) for name in ("model", "precision"))
+    check_model(model)
+    Controls(size=size, precision=precision, **settings)
+    stylizer = _stylizer(model, precision, _stamp(model))
+    return stylizer.stylize(content, style, weights=weights, size=size, **settings)
 
 
-def optimize_pictures(content, style, *, size=512, weights_of_styles=None, preset="default", init=None, callback=None,
+@functools.lru_cache(maxsize=2)
+def _stylizer(model, precision, stamp):
+    """The stylizer, kept for the next call."""
+    return ArbitraryStylizer(model, precision=precision)
+
+
+def _stamp(model):
+    """What changes when a model's file is written anew."""
+    try:
+        return os.stat(model).st_mtime_ns
+    except (OSError, TypeError, ValueError):  # a name, a handle, or nothing that could be a model
+        return None
+
+
+def _check_settings(method, settings):
+    """Raises `InputError` for a setting of another method, and for one of none."""
+    for name in settings:
+        if name in _SETTINGS[method]:
+            continue
+        for other in METHODS:
+            if name in _SETTINGS[other]:
+                raise InputError(
+                    f"{name} is a setting of method={other!r}, not of {method!r}; give that or leave it out."
+                )
+        check_choice("setting", name, _SETTINGS[method])
+
+
+def optimize_pictures(content, style, *, size=512, weights=None, preset="default", init=None, callback=None,
                       checkpoint=None, **settings):
     """`stylize` by optimisation, for callers who want more than the picture.
 
@@ -70,7 +118,7 @@ def optimize_pictures(content, style, *, size=512, weights_of_styles=None, prese
     style_size = None if long_side is None else max(images.LEAST_SIDE, round(long_side * recipe.style_scale))
     styles = [images.read(one, name="style picture", size=style_size).rgb for one in first]
     result = gatys.optimize(
-        None if photo is None else photo.rgb, styles, recipe, style_weights=weights_of_styles,
+        None if photo is None else photo.rgb, styles, recipe, style_weights=weights,
         start=None if start is None else _start_picture(start), callback=callback, checkpoint=checkpoint,
     )
     return result, None if photo is None else photo.alpha

@@ -51,7 +51,7 @@ def stand_in(monkeypatch):
 
     def optimize_pictures(content, style, *, callback, **settings):
         told["calls"].append({"content": content, "style": style, **settings})
-        known = ("weights_of_styles", "init", "checkpoint")
+        known = ("weights", "init", "checkpoint")
         recipe = preset(settings.pop("preset"), **{k: v for k, v in settings.items() if k not in known})
         records, interrupted, number = [], False, 0
         while number < 4 and not interrupted:

@@ -31,7 +31,7 @@ def helped(capsys, *words):
 
 @pytest.mark.parametrize("words, sentence", [
     (["optimise"], "There is no verb 'optimise'; did you mean 'optimize'?"),
-    (["zzz"], "There is no verb 'zzz'; there are stylize, optimize, doctor."),
+    (["zzz"], f"There is no verb 'zzz'; there are {', '.join(VERBS)}."),
     (["optimize", "a.png", "b.png"],
      "The following arguments are required: -o/--output; see tfstyle optimize --help."),
     (["optimize", "-o", "x.png"],
@@ -44,6 +44,10 @@ def helped(capsys, *words):
      "There is no flag --style-wieght; did you mean --style-weight?"),
     (["optimize", "a", "b", "-o", "x.png", "--step", "3"], "There is no flag --step; did you mean --steps?"),
     (["optimize", "a", "b", "-o", "x.png", "--%$"], "There is no flag --%$; see tfstyle optimize --help."),
+    (["stylize", "a.png", "-o", "x.png"],
+     "The following arguments are required: STYLE; see tfstyle stylize --help."),
+    (["stylize", "a", "b", "-o", "x.png", "--strenght=1"],
+     "There is no flag --strenght; did you mean --strength?"),
     (["doctor", "--jsn"], "There is no flag --jsn; did you mean --json?"),
     (["doctor", "now"], "tfstyle doctor takes no argument 'now'; see tfstyle doctor --help."),
     (["--versoin"], "There is no flag --versoin; did you mean --version?"),
@@ -52,19 +56,12 @@ def test_bad_words(capsys, words, sentence):
     assert refused(capsys, *words) == sentence
 
 
-@pytest.mark.parametrize("words", [[], ["a.png"], ["a.png", "b.png", "-o", "c.png", "--alpha", "0.5"]])
-def test_stylize_says_what_to_use(capsys, words):
-    assert refused(capsys, "stylize", *words) == (
-        "tfstyle stylize is not there yet: use tfstyle optimize CONTENT STYLE -o OUT."
-    )
-
-
 def test_nothing_said_shows_the_help_on_stderr(capsys):
     assert main([]) == 2
     told = capsys.readouterr()
     assert told.out == "" and "verbs:" in told.err
     assert told.err.splitlines()[-1] == (
-        "tfstyle: Say what to do, such as tfstyle optimize photo.jpg painting.jpg -o painted.png."
+        "tfstyle: Say what to do, such as tfstyle stylize photo.jpg painting.jpg -o painted.png."
     )
 
 
@@ -122,7 +119,7 @@ def test_bad_command_lines_import_no_tensorflow(folder):
         [*good, "--preset", "no"], [*good, "--stpes", "2"], [*good, "--scales", "9"],
         ["optimize", "gone.png", "paint.png", "-o", "out.png"],
         ["optimize", "text.jpg", "paint.png", "-o", "out.png"], [*good, "--trace", "none/x.json"],
-        ["optimize", "photo.png", "paint.png", "-o", "out.gif"], [*good, "--weights", "gone.npz"],
+        ["optimize", "photo.png", "paint.png", "-o", "out.gif"], [*good, "--network-weights", "gone.npz"],
         [*good, "--init", "gone"], [*good, "--network", "vgg16"],
     ]
     code = f"""

@@ -20,8 +20,9 @@ from tfstyle.version import __version__
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 VERBS = {
-    "stylize": "repaint a picture in one pass (not there yet: use optimize)",
+    "stylize": "repaint a picture after paintings in one pass (Ghiasi et al. 2017), the quick way",
     "optimize": "repaint a picture after paintings by optimization (Gatys et al. 2016), the best-looking way",
+    "train": "train a network of your own from folders of pictures",
     "doctor": "show versions, devices, precision and weights, and what is wrong with them",
 }
 _EXIT_CODES = """exit codes: 0 done; 1 done but for what is said, or diverged; 2 bad input or
@@ -102,7 +103,7 @@ def _parse(argv):
             _add_flags(name, chosen)
     if verb is None and not any(word.startswith("-") for word in argv):
         parser.print_help(sys.stderr)
-        raise InputError("Say what to do, such as tfstyle optimize photo.jpg painting.jpg -o painted.png.")
+        raise InputError("Say what to do, such as tfstyle stylize photo.jpg painting.jpg -o painted.png.")
     try:
         args, rest = parser.parse_known_args(argv)
     except FlagfileError as error:
@@ -112,9 +113,6 @@ def _parse(argv):
 
 def _add_flags(verb, parser):
     """The flags of one verb, from its module."""
-    if verb == "stylize":
-        parser.set_defaults(run=_stylize)
-        return
     module = importlib.import_module(f"tfstyle.cli.{verb}")
     module.add_flags(parser)
     parser.set_defaults(run=module.run)
@@ -123,8 +121,6 @@ def _add_flags(verb, parser):
 
 def _with_rest(args, rest, parser):
     """Adds pictures named after a flag to `args.style`; argparse gives them back as unknown."""
-    if getattr(args, "run", None) is _stylize:
-        return args
     for word in rest:
         if word.startswith("-") and word != "-":
             flag = word.partition("=")[0]
@@ -136,7 +132,3 @@ def _with_rest(args, rest, parser):
     if rest:
         args.style = [*args.style, *rest]
     return args
-
-
-def _stylize(args):
-    raise InputError("tfstyle stylize is not there yet: use tfstyle optimize CONTENT STYLE -o OUT.")

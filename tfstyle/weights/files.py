@@ -16,7 +16,7 @@ from tfstyle.checks import InputError, check_choice, closest
 from tfstyle.weights.hdf5 import read_hdf5
 from tfstyle.weights.matconvnet import oriented, read_matconvnet
 
-__all__ = ["NETWORKS", "VGGWeights", "convolutions", "load", "mean_activations"]
+__all__ = ["NETWORKS", "VGGWeights", "convolutions", "load", "mean_activations", "shipped"]
 
 # Output channels of each convolution, block by block (Simonyan and Zisserman 2014, table 1, columns D and E).
 NETWORKS = {
@@ -28,6 +28,7 @@ MEAN_RGB = (123.68, 116.779, 103.939)  # of ImageNet's training pictures, as pub
 HERE = pathlib.Path(__file__).resolve().parent
 DEFAULT = "vgg19_imagenet_palette8.npz"
 MEANS = "vgg19_mean_activations.npz"
+ARBITRARY = "arbitrary.npz"  # read by nets/arbitrary_weights.py; not shipped as long as SHIPPED has no hash of it
 SHIPPED = {
     DEFAULT: "6cf486abc84b644f6db4df2c3f3f2f7abe2a137d02d6d0333791fbd641170b51",
     MEANS: "31c5e30fca01918c605b742b248518661d1c2fde576975cc6a9781ca595c334d",
@@ -102,7 +103,7 @@ def mean_activations():
     Raises:
         InputError: the shipped file is damaged.
     """
-    content, _ = _shipped(MEANS)
+    content, _ = shipped(MEANS)
     with np.load(io.BytesIO(content), allow_pickle=False) as data:
         return {layer: data[layer] for layer in convolutions("vgg19")}
 
@@ -110,13 +111,19 @@ def mean_activations():
 def _load_default(network):
     if network != "vgg19":
         raise InputError(f'No {network} weights are shipped: give weights="imagenet" or the path of a file.')
-    content, digest = _shipped(DEFAULT)
+    content, digest = shipped(DEFAULT)
     arrays = _checked(_read_npz(content), network, DEFAULT)
     return VGGWeights(arrays, np.array(MEAN_RGB, "float32"), network, DEFAULT, digest)
 
 
-def _shipped(file):
-    """Content and SHA-256 of a file beside this module, which must be the one that was shipped."""
+def shipped(file):
+    """Content (bytes) and SHA-256 of a file beside this module, which must be the one that was shipped.
+
+    Raises:
+        InputError: it is missing, damaged, or not shipped with this version.
+    """
+    if file not in SHIPPED:
+        raise InputError(f"{file} is not part of this version of tfstyle: give the path of a file.")
     try:
         content = (HERE / file).read_bytes()
     except OSError as error:

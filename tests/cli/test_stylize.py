@@ -1,0 +1,202 @@
+"""tfstyle stylize: what is checked, what is handed on, what is written, and with which exit code."""
+
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tfstyle
+import tfstyle.api
+from tfstyle import images
+from tfstyle.cli import main
+
+PLAIN = ("stylize", "photo.png", "paint.png", "-o", "out.png", "--size", "64")
+INPUTS = ["glass.png", "network.npz", "paint.png", "photo.png"]
+
+
+@pytest.fixture
+def model(folder, network_file):
+    """network.npz in the current folder: what --model is given."""
+    (folder / "network.npz").write_bytes(network_file.read_bytes())
+    return ("--model", "network.npz")
+
+
+@pytest.fixture
+def files(folder):
+    """Lists what a run has left beside the inputs."""
+    return lambda: sorted(set(os.listdir()) - set(INPUTS))
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Puts an engine without a network in place of the front door; returns what it is asked for, call by call."""
+    calls = []
+
+    def stylize(content, style, **settings):
+        calls.append({"content": content, "style": style} | settings)
+        return Image.new("RGB", (64, 48), (255, 128, 0))
+
+    monkeypatch.setattr(tfstyle.api, "stylize", stylize)
+    return calls
+
+
+def refused(capsys, *words):
+    assert main(words) == 2
+    told = capsys.readouterr()
+    assert told.out == "" and told.err.startswith("tfstyle: ") and told.err.count("\n") == 1
+    return told.err.strip().removeprefix("tfstyle: ")
+
+
+@pytest.mark.parametrize(("words", "sentence"), [
+    (["--strength", "1.5"], "--strength must be a number from 0 to 1; received 1.5."),
+    (["--strength", "much"], "--strength must be a number from 0 to 1; received 'much'."),
+    (["--size", "9"], "--size must be a whole number of at least 16; received 9."),
+    (["--style-size", "9.5"], "--style-size must be a whole number of at least 16; received 9.5."),
+    (["--style-size", "17"], "style picture 'paint.png' is 48x64 px and its short side would be 13 px at size 17; "),
+    (["--precision", "float23"], "--precision must be one of 'auto', 'float32', 'bfloat16'; received 'float23'; did"),
+    (["--quality", "0"], "--quality must be a whole number from 1 to 100; received 0."),
+    (["--weights", "1", "2"], "--weights must have one number for each STYLE; received 2 for 1."),
+    (["--weights", "x"], "Argument --weights: 'x' is no number; name the pictures before this flag; see tfstyle sty"),
+    (["--model", "gone.npz"], "There is no model 'gone.npz'; check the path, or give model=\"default\"."),
+    (["--model", "."], "model '.' is a folder without a saved_model.pb; name the folder that holds it."),
+    (["-o", "out.gif"], "output 'out.gif' has the unknown extension '.gif'; use one of "),
+    (["-o", "gone/out.png"], "output 'gone/out.png': '{here}/gone' does not exist; make that folder first"),
+    (["-o", "photo.png"], "--output 'photo.png' would overwrite the picture 'photo.png'; choose another name."),
+])
+def test_bad_flags(capsys, files, model, asked, words, sentence):
+    assert refused(capsys, *PLAIN, *model, *words).startswith(sentence.format(here=os.getcwd()))
+    assert files() == [] and asked == []
+
+
+@pytest.mark.parametrize(("words", "sentence"), [
+    (["gone.png", "paint.png"], "content picture 'gone.png' does not exist; "),
+    (["photo.png", "pain.png"], "style picture 'pain.png' does not exist; did you mean 'paint.png'?"),
+    (["photo.png"], "The following arguments are required: STYLE; see tfstyle stylize --help."),
+])
+def test_bad_pictures(capsys, files, model, asked, words, sentence):
+    assert refused(capsys, "stylize", *words, "-o", "out.png", *model).startswith(sentence)
+    assert files() == [] and asked == []
+
+
+def test_without_shipped_weights(capsys, files, monkeypatch):
+    monkeypatch.setattr("tfstyle.controls.SHIPPED", {})
+    assert refused(capsys, *PLAIN).startswith("The one-pass network's weights are not part of this version")
+    assert files() == []
+
+
+def test_bad_command_lines_import_no_tensorflow(folder, model):
+    good = ["stylize", "photo.png", "paint.png", "-o", "out.png", *model]
+    lines = [
+        ["stylize"], ["stylize", "gone.png", "paint.png", "-o", "out.png", *model], [*good, "--strength", "2"],
+        [*good, "--model", "gone.npz"], [*good, "-o", "out.gif"], [*good, "--weights", "1", "2"],
+    ]
+    code = f"""
+import sys
+from tfstyle.cli import main
+print([main(line) for line in {lines}], "tensorflow" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.stdout == f"{[2] * len(lines)} False\n"
+    assert done.stderr.count("tfstyle: ") == len(lines)
+    assert not (folder / "out.png").exists()
+
+
+def test_what_is_handed_on(folder, model, asked):
+    assert main([*PLAIN, *model]) == 0
+    plain = {"content": "photo.png", "style": ["paint.png"], "size": 64, "weights": None, "strength": 1.0,
+             "style_size": None, "model": "network.npz", "precision": "auto"}
+    assert asked.pop() == plain
+    words = ["--style-size", "40", "glass.png", "--strength=.5", "--precision", "float32", "--weights", "3", "1"]
+    assert main([*PLAIN, *model, *words]) == 0
+    assert asked.pop() == plain | {
+        "style": ["paint.png", "glass.png"], "style_size": 40, "strength": 0.5, "precision": "float32",
+        "weights": (3.0, 1.0),
+    }
+    assert main([*PLAIN, *model, "--size", "none"]) == 0
+    assert asked.pop()["size"] is None
+
+
+def test_the_line_and_the_picture(files, model, asked, capsys):
+    assert main([*PLAIN, *model]) == 0
+    told = capsys.readouterr()
+    assert re.fullmatch(r"out\.png  64x48  \d+\.\d s\n", told.out) and told.err == ""
+    assert files() == ["out.png"]
+    assert images.to_uint8(images.read("out.png").rgb)[0, 0].tolist() == [255, 128, 0]
+    os.remove("out.png")
+    assert main([*PLAIN, *model, "--quiet"]) == 0
+    assert tuple(capsys.readouterr()) == ("", "") and files() == ["out.png"]
+
+
+def test_quality(files, model, asked):
+    for quality in ("20", "95"):
+        words = ["-o", f"{quality}.jpg", "--quality", quality]
+        assert main(["stylize", "photo.png", "paint.png", "--size", "64", *model, *words]) == 0
+    with Image.open("20.jpg") as rough, Image.open("95.jpg") as fine:
+        assert rough.quantization[0][0] > fine.quantization[0][0]
+
+
+def test_flagfile(files, model, asked):
+    with open("recipe.flags", "w", encoding="utf-8") as file:
+        file.write("# a recipe\n--strength=0.25\n--weights=1,3\n")
+    assert main(["stylize", "photo.png", "paint.png", "glass.png", "-o", "out.png", *model,
+                 "--flagfile=recipe.flags"]) == 0
+    assert asked[0]["strength"] == 0.25 and asked[0]["weights"] == (1.0, 3.0)
+
+
+@pytest.mark.parametrize("kind", ["memory", "device"])
+def test_memory_running_out(files, model, monkeypatch, capsys, kind):
+    import tensorflow as tf
+
+    def stylize(*_, **__):
+        raise MemoryError if kind == "memory" else tf.errors.ResourceExhaustedError(None, None, "OOM")
+
+    monkeypatch.setattr(tfstyle.api, "stylize", stylize)
+    assert main([*PLAIN, *model]) == 1
+    assert tuple(capsys.readouterr()) == ("", "tfstyle: memory ran out; use a smaller --size.\n")
+    assert files() == []
+
+
+def test_ctrl_c_writes_nothing(files, model, monkeypatch, capsys):
+    def stylize(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tfstyle.api, "stylize", stylize)
+    assert main([*PLAIN, *model]) == 130
+    assert tuple(capsys.readouterr()) == ("", "tfstyle: interrupted.\n")
+    assert files() == []
+
+
+def test_a_disk_that_refuses_in_the_end_keeps_the_old_picture(files, model, asked, monkeypatch, capsys):
+    Image.new("RGB", (20, 20)).save("out.png")
+    with open("out.png", "rb") as file:
+        before = file.read()
+
+    def replace(source, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", replace)
+    assert "No space left on device" in refused(capsys, *PLAIN, *model)
+    with open("out.png", "rb") as file:
+        assert file.read() == before
+    assert files() == ["out.png"]
+
+
+def test_a_real_run(files, model, capsys):
+    words = ["stylize", "glass.png", "paint.png", "photo.png", "-o", "out.png", "--size", "48", *model,
+             "--precision", "float32"]
+    assert main([*words, "--strength", "0.6", "--weights", "3", "1"]) == 0
+    told = capsys.readouterr()
+    assert told.err == "" and told.out.startswith("out.png  48x36  ")
+    engine = tfstyle.ArbitraryStylizer("network.npz", precision="float32")
+    wanted = engine.stylize("glass.png", ["paint.png", "photo.png"], weights=[3, 1], strength=0.6, size=48)
+    with Image.open("out.png") as image:
+        assert image.mode == "RGBA"
+        np.testing.assert_array_equal(np.asarray(image), np.asarray(wanted))
+    assert main([*words, "--strength", "0"]) == 0
+    painted, glass = images.read("out.png"), images.read("glass.png", size=48)
+    np.testing.assert_array_equal(images.to_uint8(painted.rgb), images.to_uint8(glass.rgb))
+    assert files() == ["out.png"]

@@ -1,0 +1,159 @@
+"""The layers of our own networks against what their formulas say, in NumPy."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+
+from tfstyle.nets.layers import (
+    ConditionalInstanceNormalization,
+    CropLike,
+    ReflectConv,
+    ReflectToMultiple,
+    enlarged,
+)
+
+# Keras reads TensorFlow's variables in a way that NumPy 2 wants changed.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+@pytest.fixture
+def random():
+    return np.random.default_rng(1)
+
+
+def normal(random, *shape):
+    return random.standard_normal(shape, np.float32)
+
+
+def reflected_convolution(x, kernel, bias, stride):
+    """Its definition: every position the sum of its neighbors, mirrored beyond the border."""
+    half = kernel.shape[0] // 2
+    padded = np.pad(x, ((0, 0), (half, half), (half, half), (0, 0)), mode="reflect").astype(np.float64)
+    found = np.empty((len(x), -(-x.shape[1] // stride), -(-x.shape[2] // stride), kernel.shape[-1]))
+    for row, column in np.ndindex(found.shape[1:3]):
+        top, left = stride * row, stride * column
+        window = padded[:, top:top + 2 * half + 1, left:left + 2 * half + 1]
+        found[:, row, column] = np.tensordot(window, kernel, 3) + bias
+    return found
+
+
+@pytest.mark.parametrize(("size", "stride"), [(3, 1), (3, 2), (5, 1)])
+def test_reflect_conv(random, size, stride):
+    x = normal(random, 2, 6, 8, 3)
+    layer = ReflectConv(4, size, strides=stride)
+    layer.build(x.shape)
+    kernel, bias = normal(random, size, size, 3, 4), normal(random, 4)
+    layer.set_weights([kernel, bias])
+    found = keras.ops.convert_to_numpy(layer(x))
+    np.testing.assert_allclose(found, reflected_convolution(x, kernel, bias, stride), atol=1e-4)
+    assert layer.compute_output_shape(x.shape) == found.shape
+    assert layer.compute_output_shape((None, None, 8, 3)) == (None, None, 8 // stride, 4)
+
+
+def test_a_flat_picture_stays_flat_under_a_reflecting_convolution(random):
+    layer = ReflectConv(4, 5)
+    found = keras.ops.convert_to_numpy(layer(np.full((1, 9, 7, 3), 0.7, np.float32)))
+    assert np.ptp(found, axis=(1, 2)).max() < 1e-5 and np.abs(found).max() > 0.01
+
+
+def normalized(x, code, weights, epsilon=1e-5):
+    """Dumoulin et al. 2017, eq. 5, picture by picture."""
+    scale_kernel, scale_bias, shift_kernel, shift_bias = (w.astype(np.float64) for w in weights)
+    pictures = []
+    for one, its in zip(x.astype(np.float64), code, strict=True):
+        mean, variance = one.mean((0, 1)), one.var((0, 1))
+        scale, shift = its @ scale_kernel + scale_bias, its @ shift_kernel + shift_bias
+        pictures.append(scale * (one - mean) / np.sqrt(variance + epsilon) + shift)
+    return np.stack(pictures)
+
+
+def made(random, channels, codes, dtype="float32"):
+    """A layer with random weights, and these."""
+    layer = ConditionalInstanceNormalization(dtype=dtype)
+    layer.build((None, None, None, channels), (None, codes))
+    weights = [normal(random, codes, channels), normal(random, channels)] * 2
+    layer.set_weights(weights)
+    return layer, weights
+
+
+def test_conditional_instance_normalization(random):
+    layer, weights = made(random, 4, 6)
+    x, code = 3 * normal(random, 3, 7, 5, 4) + 2, normal(random, 3, 6)
+    found = keras.ops.convert_to_numpy(layer(x, code))
+    np.testing.assert_allclose(found, normalized(x, code, weights), atol=1e-4)
+    assert layer.compute_output_shape(x.shape, code.shape) == found.shape
+    assert [w.path.rpartition("/")[2] for w in layer.weights] == [
+        "scale_kernel", "scale_bias", "shift_kernel", "shift_bias"]
+
+
+def test_a_new_normalization_is_nearly_plain(random):
+    layer = ConditionalInstanceNormalization()
+    found = keras.ops.convert_to_numpy(layer(5 * normal(random, 1, 9, 9, 4), np.zeros((1, 6), np.float32)))
+    np.testing.assert_allclose(found.mean((1, 2)), 0, atol=1e-5)
+    np.testing.assert_allclose(found.std((1, 2)), 1, atol=1e-4)
+
+
+def test_a_flat_channel_becomes_its_shift(random):
+    layer, weights = made(random, 4, 6)
+    code = normal(random, 1, 6)
+    found = keras.ops.convert_to_numpy(layer(np.full((1, 4, 4, 4), 9.0, np.float32), code))
+    np.testing.assert_allclose(found, normalized(np.full((1, 4, 4, 4), 9.0), code, weights), atol=1e-2)
+    assert np.isfinite(found).all()
+
+
+def test_mixed_codes_mix_scale_and_shift(random):
+    layer, _ = made(random, 4, 6)
+    x = np.repeat(normal(random, 1, 5, 5, 4), 3, axis=0)
+    one, other = normal(random, 2, 6)
+    found = keras.ops.convert_to_numpy(layer(x, np.stack([one, other, 0.3 * one + 0.7 * other])))
+    np.testing.assert_allclose(found[2], 0.3 * found[0] + 0.7 * found[1], atol=1e-4)
+
+
+def test_statistics_are_float32_under_bfloat16(random):
+    """A thousand values around 100: their mean in bfloat16 would be whole steps of 0.5 away, their deviation lost."""
+    layer, weights = made(random, 2, 6, "mixed_bfloat16")
+    x = keras.ops.cast(100 + normal(random, 1, 32, 32, 2), "bfloat16")
+    code = np.zeros((1, 6), np.float32)
+    answer = layer(x, code)
+    assert keras.backend.standardize_dtype(answer.dtype) == "bfloat16"
+    found = keras.ops.convert_to_numpy(keras.ops.cast(answer, "float32"))
+    rounded = [np.array(keras.ops.cast(keras.ops.cast(w, "bfloat16"), "float32")) for w in weights]
+    exact = normalized(keras.ops.convert_to_numpy(keras.ops.cast(x, "float32")), code, rounded)
+    assert np.abs(found - exact).max() <= 2**-8 * np.abs(exact).max()
+
+
+def test_reflected_to_a_multiple_and_back(random):
+    for height, width in itertools.product((16, 17, 23), (24, 31)):
+        x = normal(random, 1, height, width, 2)
+        wide = keras.ops.convert_to_numpy(ReflectToMultiple(8)(x))
+        rows, columns = -height % 8, -width % 8
+        pads = [(0, 0), (rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2), (0, 0)]
+        np.testing.assert_array_equal(wide, np.pad(x, pads, mode="reflect"))
+        assert ReflectToMultiple(8).compute_output_shape(x.shape) == wide.shape
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(CropLike()(wide, x)), x)
+
+
+def test_enlarged_by_nearest_neighbor(random):
+    image, code = keras.Input((None, None, 3)), keras.Input((6,))
+    model = keras.Model([image, code], enlarged(image, 4, code, "up", "float32"))
+    x, its = normal(random, 2, 5, 4, 3), normal(random, 2, 6)
+    found = keras.ops.convert_to_numpy(model([x, its]))
+    kernel = keras.ops.convert_to_numpy(model.get_layer("up_conv").kernel)
+    larger = x.repeat(2, axis=1).repeat(2, axis=2)
+    weights = [keras.ops.convert_to_numpy(w) for w in model.get_layer("up_norm").weights]
+    np.testing.assert_allclose(found, normalized(reflected_convolution(larger, kernel, 0, 1), its, weights), atol=1e-3)
+
+
+@pytest.mark.parametrize("layer", [
+    ReflectConv(4, 5, strides=2, use_bias=False, name="a"),
+    ConditionalInstanceNormalization(epsilon=1e-3, name="b"),
+    ReflectToMultiple(16, name="c"),
+    CropLike(name="d"),
+])
+def test_layers_are_written_and_read(layer):
+    config = keras.saving.serialize_keras_object(layer)
+    assert config["registered_name"].startswith("tfstyle>")
+    again = keras.saving.deserialize_keras_object(config)
+    assert type(again) is type(layer) and again.get_config() == layer.get_config()

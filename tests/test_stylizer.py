@@ -1,0 +1,449 @@
+"""The one-pass engine: codes, mixing, strength, batches, precision, other makers' models, and what it refuses."""
+
+import functools
+import http.server
+import os
+import tarfile
+import threading
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+import tfstyle
+from tfstyle import images, stylizer
+from tfstyle.checks import InputError
+from tfstyle.losses.style import mean_and_std
+from tfstyle.nets import arbitrary_weights
+from tfstyle.nets.arbitrary import PREDICTOR_LAYERS, ArbitraryConfig
+from tfstyle.nets.vgg import vgg
+
+# Keras reads TensorFlow's variables in a way that NumPy 2 wants changed.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+CONFIG = ArbitraryConfig()
+
+
+def pixels(image):
+    return np.asarray(image, np.uint8)
+
+
+def refusal(function, *args, **options):
+    with pytest.raises(InputError) as error:
+        function(*args, **options)
+    assert "\n" not in str(error.value) and str(error.value)[-1] in ".?"
+    return str(error.value)
+
+
+@pytest.fixture(scope="module")
+def engine(network_file):
+    return tfstyle.ArbitraryStylizer(network_file, precision="float32")
+
+
+@pytest.fixture(scope="module")
+def codes(engine, painting, other_painting):
+    return np.stack([engine.style_code(picture, 48) for picture in (painting, other_painting)])
+
+
+# Codes
+
+
+def test_a_code_is_what_the_predictor_makes_of_the_features(engine, network_file, painting, codes):
+    shown = images.fit(painting, 48)
+    features = vgg(PREDICTOR_LAYERS)(shown[None])
+    moments = np.concatenate([part for name in PREDICTOR_LAYERS for part in mean_and_std(features[name])], axis=-1)
+    predictor, _, _ = arbitrary_weights.load(network_file)
+    code = engine.style_code(painting, style_size=48)
+    assert code.shape == (12,) and code.dtype == np.float32
+    np.testing.assert_allclose(code, np.asarray(predictor(moments))[0], rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(code, codes[0])
+    assert np.abs(codes[0] - codes[1]).max() > 0.1
+
+
+def test_the_size_at_which_a_style_is_shown_matters(engine, painting, codes):
+    assert np.abs(engine.style_code(painting, 32) - codes[0]).max() > 0.01
+    said = refusal(engine.style_code, painting, 8)
+    assert said == "style_size must be a whole number of at least 16; received 8."
+
+
+def test_large_pictures_are_measured_strip_by_strip(engine, monkeypatch):
+    """The same moments to rounding: 203 rows in strips of 80, the features of the last one rounded down."""
+    picture = np.random.default_rng(5).random((1, 203, 40, 3), np.float32)
+    whole, seen = engine._moments(picture), []
+    monkeypatch.setattr(stylizer, "_AT_ONCE", 1)
+    measure = engine._measure
+    monkeypatch.setattr(engine, "_measure", lambda p, *rows: seen.append((p.shape[1], *rows)) or measure(p, *rows))
+    np.testing.assert_allclose(engine._moments(picture), whole, rtol=1e-5, atol=1e-5)
+    assert seen == [(120, 0, 40), (160, 40, 40), (83, 40, 0)]
+
+
+def test_a_smaller_margin_would_show(engine, monkeypatch):
+    picture = np.random.default_rng(5).random((1, 120, 24, 3), np.float32)
+    whole = engine._moments(picture)
+    monkeypatch.setattr(stylizer, "_AT_ONCE", 1)
+    monkeypatch.setattr(stylizer, "_MARGIN", 16)
+    assert np.abs(engine._moments(picture) - whole).max() > 1e-3
+
+
+def test_codes_are_mixed(engine, codes):
+    np.testing.assert_array_equal(engine.mix(list(codes), [1, 0]), codes[0])
+    np.testing.assert_allclose(engine.mix(codes, (1, 3)), 0.25 * codes[0] + 0.75 * codes[1], atol=1e-5)
+    np.testing.assert_allclose(engine.mix(codes), codes.mean(0), atol=1e-5)
+    assert engine.mix([codes[0].astype(np.float64)]).dtype == np.float32
+
+
+@pytest.mark.parametrize(("weights", "words"), [
+    ([1], "one weight for each of the 2 styles; received 1"),
+    ([1, -1], "at least 0 and not all 0"),
+    ([0, 0], "at least 0 and not all 0"),
+    ([1, float("nan")], "at least 0 and not all 0"),
+    (0.5, "must be a list of numbers"),
+])
+def test_weights_that_do_not_work(engine, photo, codes, weights, words):
+    assert words in refusal(engine.mix, codes, weights)
+    assert words in refusal(engine.stylize, photo, list(codes), weights=weights, size=None)
+
+
+def test_codes_that_do_not_work(engine, photo, codes):
+    for wrong in (codes[0][:5], codes[0].astype(int), np.full(12, np.nan, np.float32)):
+        assert "style code" in refusal(engine.mix, [wrong])
+        assert "style code" in refusal(engine.stylize, photo, wrong, size=None)
+    assert "no style code" in refusal(engine.mix, [])
+    assert "must be a list of style codes" in refusal(engine.mix, codes[0])
+
+
+# One picture
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (17, 17), (31, 100), (45, 61)])
+def test_the_result_has_the_shape_of_the_content(engine, codes, shape):
+    content = np.random.default_rng(1).random((*shape, 3), np.float32)
+    for strength in (0.5, 1):
+        image = engine.stylize(content, codes[0], size=None, strength=strength)
+        assert isinstance(image, Image.Image) and image.mode == "RGB" and image.size == shape[::-1]
+    assert engine.stylize(content, codes[0], size=max(shape) + 5).size == images.fitted_shape(*shape, max(shape) + 5)[::-1]
+
+
+def test_pictures_codes_and_files_are_the_same_style(engine, tmp_path, photo, painting):
+    path = tmp_path / "painting.png"
+    Image.fromarray(images.to_uint8(painting)).save(path)
+    np.save(tmp_path / "code.npy", engine.style_code(path, 61))
+    wanted = pixels(engine.stylize(photo, path, size=None))
+    for style in (str(path), [path], Image.open(path), np.load(tmp_path / "code.npy"), path.read_bytes()):
+        np.testing.assert_array_equal(pixels(engine.stylize(photo, style, size=None)), wanted)
+    smaller = engine.style_code(path, 40)
+    found = engine.stylize(photo, path, size=None, style_size=40)
+    np.testing.assert_array_equal(pixels(found), pixels(engine.stylize(photo, smaller, size=None)))
+    assert np.abs(pixels(found).astype(int) - wanted).max() > 0
+
+
+def test_several_styles(engine, photo, painting, codes):
+    paint = functools.partial(engine.stylize, photo, size=None, style_size=48)
+    one, other, first, both = (
+        pixels(paint(style, weights=weights)).astype(int) for style, weights in (
+            (codes[0], None), (codes[1], None), ([painting, codes[1]], [1, 0]), ([painting, codes[1]], None),
+        )
+    )
+    np.testing.assert_array_equal(first, one)
+    assert np.abs(one - other).max() > 5
+    np.testing.assert_array_equal(both, pixels(paint(engine.mix(codes))))
+
+
+def test_alpha_is_kept_and_gray_is_a_picture(engine, photo, codes):
+    alpha = np.linspace(0, 1, photo.shape[1], dtype=np.float32) * np.ones((photo.shape[0], 1), np.float32)
+    rgba = images.to_uint8(np.dstack([photo, alpha]))
+    image = engine.stylize(rgba, codes[0], size=40)
+    assert image.mode == "RGBA" and image.size == (40, 30)
+    np.testing.assert_array_equal(pixels(image)[..., 3], images.fit(rgba[..., 3], 40))
+    np.testing.assert_array_equal(pixels(image)[..., :3], pixels(engine.stylize(rgba[..., :3], codes[0], size=40)))
+    assert engine.stylize(rgba, codes[0], size=40, strength=0).mode == "RGBA"
+    gray = engine.stylize(photo.mean(-1), images.to_uint8(photo.mean(-1)), size=40)
+    assert gray.mode == "RGB" and gray.size == (40, 30)
+
+
+# Strength
+
+
+def test_strength_0_is_the_photo_and_asks_no_network(engine, monkeypatch, photo, painting, codes):
+    for name in ("_measure", "_paint", "_predictor"):
+        monkeypatch.setattr(engine, name, pytest.fail)
+    bytes_ = images.to_uint8(photo)
+    np.testing.assert_array_equal(pixels(engine.stylize(bytes_, [painting, codes[0]], strength=0, size=None)), bytes_)
+    np.testing.assert_array_equal(engine.stylize_batch(photo[None], codes[:1], 0.0)[0], photo)
+    assert "style picture" in refusal(engine.stylize, photo, "gone.png", strength=0)  # and yet all is checked
+
+
+def test_strength_is_the_formula(engine, photo, codes):
+    """Half way: code and residual by hand."""
+    own = engine.style_code(photo, max(photo.shape))
+    half, alone = engine.stylize_batch(np.stack([photo, photo]), np.stack([0.5 * own + 0.5 * codes[0], own]))
+    found = engine.stylize_batch(photo[None], codes[:1], 0.5)[0]
+    np.testing.assert_allclose(found, np.clip(half + 0.5 * (photo - alone), 0, 1), atol=1e-5)
+
+
+def test_no_jump_near_the_photo_nor_near_the_full_style(engine, photo, codes):
+    strengths = (0.005, 0.01, 0.02, 0.04, 0.98, 0.99)
+    many = [np.stack([array] * len(strengths)) for array in (photo, codes[0])]
+    found = engine.stylize_batch(*many, strengths)
+    full = engine.stylize_batch(photo[None], codes[:1])[0]
+    near = [np.abs(one - photo).mean() for one in found[:4]]
+    assert near[0] < 0.01 and np.abs(full - photo).mean() > 20 * near[0]
+    for less, more in zip(near, near[1:]):
+        assert 1.8 < more / less < 2.2
+    far = [np.abs(one - full).mean() for one in found[4:]]
+    assert far[0] < 0.05 and 1.7 < far[0] / far[1] < 2.3
+
+
+# Batches
+
+
+def test_a_mixed_batch_gives_what_single_pictures_give(engine, photo, other_painting, codes):
+    other = images.resize(other_painting, photo.shape[:2])
+    contents, under = np.stack([photo, other, other, photo, photo]), codes[[0, 1, 0, 1, 0]]
+    strength = np.array([1, 0.3, 1, 0.7, 0], np.float32)
+    found = engine.stylize_batch(contents, under, strength)
+    assert found.shape == contents.shape and found.dtype == np.float32
+    assert 0 <= found.min() and found.max() <= 1
+    for i in range(len(contents)):
+        single = engine.stylize_batch(contents[i:i + 1], under[i:i + 1], strength[i])
+        np.testing.assert_allclose(found[i], single[0], atol=1e-5)
+        image = engine.stylize(contents[i], under[i], strength=strength[i], size=None)
+        assert np.abs(pixels(image).astype(int) - images.to_uint8(found[i])).max() <= 1
+
+
+def test_large_batches_go_in_portions(engine, monkeypatch, photo, codes):
+    contents, under = np.stack([photo, photo[::-1], photo[:, ::-1]]), codes[[0, 1, 0]]
+    wanted = engine.stylize_batch(contents, under, 0.5)
+    sizes = []
+    paint = engine._paint
+    monkeypatch.setattr(engine, "_paint", lambda batch, its: sizes.append(len(batch)) or paint(batch, its))
+    monkeypatch.setattr(stylizer, "_AT_ONCE", 4 * 45 * 61)
+    np.testing.assert_allclose(engine.stylize_batch(contents, under, 0.5), wanted, atol=1e-5)
+    assert sizes == [4, 2]
+
+
+@pytest.mark.parametrize(("contents", "codes", "strength", "words"), [
+    (np.zeros((20, 20, 3), "f"), np.zeros((1, 12), "f"), 1, r"contents must have shape \(N, H, W, 3\)"),
+    (np.zeros((0, 20, 20, 3), "f"), np.zeros((0, 12), "f"), 1, r"contents must have shape \(N, H, W, 3\)"),
+    (np.zeros((1, 20, 12, 3), "f"), np.zeros((1, 12), "f"), 1, "at least 16 px a side"),
+    (np.full((1, 20, 20, 3), 7.0), np.zeros((1, 12), "f"), 1, "values from 0 to 1"),
+    (np.zeros((1, 20, 20, 3), "f"), np.zeros((2, 12), "f"), 1, r"codes must have shape \(1, 12\)"),
+    (np.zeros((1, 20, 20, 3), "f"), np.zeros((1, 12), "f"), 1.5, "strength must be a number from 0 to 1; received 1.5"),
+    (np.zeros((1, 20, 20, 3), "f"), np.zeros((1, 12), "f"), [1, 1], r"strength must be one number or \(1,\)"),
+    (np.zeros((1, 20, 20, 3), "f"), np.zeros((1, 12), "f"), "much", "strength must be a number from 0 to 1"),
+])
+def test_batches_that_do_not_work(engine, contents, codes, strength, words):
+    with pytest.raises(InputError, match=words):
+        engine.stylize_batch(contents, codes, strength)
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    ({"strength": 1.2}, "strength must be a number from 0 to 1; received 1.2."),
+    ({"strength": None}, "strength must be a number from 0 to 1; received None."),
+    ({"size": 8}, "size must be a whole number of at least 16; received 8."),
+    ({"style_size": 20.5}, "style_size must be a whole number of at least 16; received 20.5."),
+])
+def test_settings_that_do_not_work(engine, photo, painting, options, words):
+    assert refusal(engine.stylize, photo, painting, **options) == words
+
+
+def test_pictures_that_do_not_work(engine, photo, painting):
+    assert refusal(engine.stylize, "gone.png", painting).startswith("content picture 'gone.png' does not exist")
+    assert refusal(engine.stylize, photo, np.zeros((9, 9))).startswith("style picture is 9x9 px")
+    assert refusal(engine.stylize, photo, []) == "There is no style picture; give one or more."
+
+
+def test_pictures_of_any_size_are_one_graph(engine, photo, painting):
+    for size in (16 * 4, 61, 80):
+        engine.stylize(photo, painting, size=size, strength=0.5)
+    assert engine._paint.experimental_get_tracing_count() == 1
+    assert engine._measure.experimental_get_tracing_count() == 1
+
+
+# Memory and precision
+
+
+def test_a_picture_that_does_not_fit_is_refused(engine, monkeypatch, photo, painting, codes):
+    need = engine._need(750, 1000, painted=True)
+    monkeypatch.setattr(stylizer, "available", lambda: need)
+    monkeypatch.setattr(engine, "_paint", pytest.fail)
+    wide = np.zeros((60, 80, 3), np.uint8)
+    said = refusal(engine.stylize, wide, codes[0], size=4000)
+    assert said.startswith("A 4000x3000 px picture needs about ") and "; use size=992, close other programs" in said
+    assert engine._need(4000, 3000, painted=False) < engine._need(4000, 3000, painted=True) / 2  # strips
+    monkeypatch.setattr(stylizer, "available", lambda: 2**20)
+    for call in (lambda: engine.style_code(painting, 32), lambda: engine.stylize_batch(photo[None], codes[:1])):
+        said = refusal(call)
+        assert "size=" not in said and said.endswith("; close other programs or take a machine with more memory.")
+
+
+def test_bfloat16_is_close_to_float32(network_file, monkeypatch, photo, painting, engine, codes):
+    """Three significant digits in the convolutions: a hundredth of the range on average, of random weights."""
+    monkeypatch.setattr("tfstyle.gatys.precision.bfloat16_wins", lambda: (True, "a test says so"))
+    rough = tfstyle.ArbitraryStylizer(network_file, precision="bfloat16")
+    code = rough.style_code(painting, 48)
+    assert code.dtype == np.float32
+    assert 0 < np.abs(code - codes[0]).max() < 0.05 * np.abs(codes[0]).max()
+    found, wanted = (one.stylize_batch(photo[None], codes[:1], 0.7) for one in (rough, engine))
+    assert found.dtype == np.float32
+    assert 0 < np.abs(found - wanted).mean() < 0.01
+
+
+@pytest.mark.parametrize(("wins", "asked", "network", "reader"), [
+    (True, "auto", "mixed_bfloat16", "bfloat16"), (True, "float32", "float32", "float32"),
+    (False, "auto", "float32", "float32"),
+])
+def test_precisions(network_file, monkeypatch, wins, asked, network, reader):
+    told = []
+    monkeypatch.setattr("tfstyle.gatys.precision.bfloat16_wins", lambda: (wins, "a test says so"))
+    monkeypatch.setattr(arbitrary_weights, "load", lambda _, dtype: told.append(dtype) or (None, None, CONFIG))
+    monkeypatch.setattr(stylizer, "vgg", lambda _, dtype: told.append(dtype))
+    monkeypatch.setattr(stylizer, "_traced", lambda *_: (None, None))
+    tfstyle.ArbitraryStylizer(network_file, precision=asked)
+    assert told == [network, reader]
+
+
+def test_bfloat16_where_it_would_be_emulated(network_file, monkeypatch):
+    monkeypatch.setattr("tfstyle.gatys.precision.bfloat16_wins", lambda: (False, "a test says so"))
+    assert "use precision='auto'" in refusal(tfstyle.ArbitraryStylizer, network_file, precision="bfloat16")
+
+
+# Models
+
+
+def test_a_keras_file_paints_what_the_npz_paints(tmp_path, engine, network_file, photo, codes):
+    arbitrary_weights.save(tmp_path / "network.keras", *arbitrary_weights.load(network_file))
+    other = tfstyle.ArbitraryStylizer(tmp_path / "network.keras", precision="float32")
+    np.testing.assert_array_equal(
+        *(pixels(one.stylize(photo, codes[0], size=None, strength=0.5)) for one in (engine, other))
+    )
+
+
+@pytest.mark.parametrize(("model", "words"), [
+    ("defualt", "There is no model 'defualt'; did you mean 'default'?"),
+    ("gone.npz", "There is no model 'gone.npz'; check the path, or give model=\"default\"."),
+    (None, 'model must be "default", a path or a TF Hub handle; received None.'),
+    ("text.txt", "model 'text.txt' has an unknown ending; it must be .npz or .keras, or a folder."),
+    ("folder", "model 'folder' is a folder without a saved_model.pb; name the folder that holds it."),
+    ("empty.npz", "empty.npz holds no arbitrary-style network of tfstyle, or is damaged"),
+])
+def test_models_that_do_not_work(tmp_path, monkeypatch, model, words):
+    monkeypatch.chdir(tmp_path)
+    os.mkdir("folder")
+    for name in ("text.txt", "empty.npz"):
+        (tmp_path / name).write_text("")
+    assert refusal(tfstyle.ArbitraryStylizer, model).startswith(words)
+
+
+def test_an_unknown_precision(network_file):
+    assert "did you mean 'float32'?" in refusal(tfstyle.ArbitraryStylizer, network_file, precision="float23")
+
+
+def test_without_shipped_weights_it_is_said_so(monkeypatch):
+    monkeypatch.setattr("tfstyle.controls.SHIPPED", {})
+    assert "weights are not part of this version" in refusal(tfstyle.ArbitraryStylizer)
+
+
+# Models of other makes
+
+
+class Contract(tf.Module):
+    """Half the content and half the style's mean color; sides rounded up to a multiple of 4, as strides do."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3)), tf.TensorSpec((None, 256, 256, 3))])
+    def __call__(self, content, style):
+        extra = [[0, 0], *([0, -tf.shape(content)[axis] % 4] for axis in (1, 2)), [0, 0]]
+        content = tf.pad(content, extra)
+        return [0.5 * content + 0.5 * tf.reduce_mean(style, axis=(1, 2), keepdims=True)]
+
+
+@pytest.fixture(scope="module")
+def saved_model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("module") / "arbitrary" / "1"
+    tf.saved_model.save(Contract(), str(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def broad_painting():
+    """A green square between red margins, which no model of 256 px sees."""
+    picture = np.zeros((40, 80, 3), np.uint8)
+    picture[..., 0], picture[:, 20:60] = 255, (0, 255, 0)
+    return picture
+
+
+def check_painted(image, photo):
+    green = 0.5 * photo + 0.5 * np.float32([0, 1, 0])
+    assert np.abs(pixels(image)[..., :3].astype(int) - images.to_uint8(green)).max() <= 1
+
+
+def test_a_saved_model_of_the_contract(saved_model, photo, broad_painting):
+    foreign = tfstyle.ArbitraryStylizer(saved_model)
+    image = foreign.stylize(np.dstack([photo, photo[..., 0]]), broad_painting, size=None)
+    assert image.mode == "RGBA" and image.size == (61, 45)
+    check_painted(image, photo)
+    assert "cannot be called as model(content, style)[0] with pictures of 61x45 and 128x128 px" in refusal(
+        foreign.stylize, photo, broad_painting, size=None, style_size=128)
+
+
+def test_what_a_foreign_model_has_not(saved_model, photo, painting):
+    foreign = tfstyle.ArbitraryStylizer(str(saved_model))
+    code = np.zeros(100, np.float32)
+    for call in (
+        lambda: foreign.style_code(painting),
+        lambda: foreign.mix([code]),
+        lambda: foreign.stylize(photo, [painting, painting]),
+        lambda: foreign.stylize(photo, painting, strength=0.5),
+        lambda: foreign.stylize(photo, code),
+        lambda: foreign.stylize_batch(photo[None], code[None]),
+    ):
+        said = refusal(call)
+        assert said.startswith(f"The model {str(saved_model)!r} takes one style picture at strength 1; codes, mixed")
+    said = refusal(tfstyle.ArbitraryStylizer, saved_model, precision="bfloat16")
+    assert said.endswith("computes in its own precision; use precision='auto'.")
+
+
+def test_saved_models_that_are_no_such_thing(tmp_path, photo, painting):
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "saved_model.pb").write_bytes(b"no model")
+    assert "damaged' cannot be loaded (" in refusal(tfstyle.ArbitraryStylizer, tmp_path / "damaged")
+    plain = tf.Module()
+    plain.number = tf.Variable(1.0)
+    tf.saved_model.save(plain, str(tmp_path / "plain"))
+    assert "cannot be called as model(content, style)" in refusal(tfstyle.ArbitraryStylizer, tmp_path / "plain")
+    plain.__class__ = type("Flat", (tf.Module,), {"__call__": tf.function(
+        lambda self, content, style: [tf.reduce_mean(content, axis=(1, 2, 3))],
+        input_signature=[tf.TensorSpec((None, None, None, 3)), tf.TensorSpec((None, 256, 256, 3))],
+    )})
+    tf.saved_model.save(plain, str(tmp_path / "flat"))
+    foreign = tfstyle.ArbitraryStylizer(tmp_path / "flat")
+    assert "answered with (1,), no picture" in refusal(foreign.stylize, photo, painting)
+
+
+@pytest.fixture
+def hub(tmp_path, saved_model, monkeypatch):
+    """A TF Hub of one model on this machine; yields its address."""
+    (tmp_path / "site" / "maker").mkdir(parents=True)
+    with tarfile.open(tmp_path / "site" / "maker" / "arbitrary", "w:gz") as archive:
+        archive.add(saved_model, ".")
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("no_proxy", "*")
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Quiet, directory=tmp_path / "site")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/maker"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_handle_is_fetched_through_tensorflow_hub(hub, photo, broad_painting):
+    check_painted(tfstyle.ArbitraryStylizer(f"{hub}/arbitrary").stylize(photo, broad_painting, size=None), photo)
+    said = refusal(tfstyle.ArbitraryStylizer, f"{hub}/other")
+    assert said.startswith(f"The model '{hub}/other' could not be fetched (HTTPError): check the handle")

@@ -1,0 +1,131 @@
+"""Any style in one pass: a network whose normalization is predicted from the style picture.
+
+Ghiasi et al., "Exploring the structure of a real-time, arbitrary neural artistic stylization network", BMVC 2017
+(arXiv:1705.06830). Two models: `style_predictor` turns what VGG-19 sees of a painting into a short code, and
+`transformer` paints a photograph under that code.
+"""
+
+import dataclasses
+
+import keras
+import numpy as np
+from keras import layers as kl
+from keras import ops
+
+from tfstyle.nets.layers import (
+    ConditionalInstanceNormalization,
+    CropLike,
+    ReflectConv,
+    ReflectToMultiple,
+    enlarged,
+)
+from tfstyle.nets.vgg import layer_info
+from tfstyle.weights import mean_activations
+
+__all__ = ["PREDICTOR_LAYERS", "ArbitraryConfig", "style_predictor", "transformer"]
+
+PREDICTOR_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+
+
+@dataclasses.dataclass(frozen=True)
+class ArbitraryConfig:
+    """Shape of the network.
+
+    Attributes:
+        widths: channels at 1, 1/2, 1/4 and 1/8 of the picture's sides.
+        blocks: residual blocks at 1/8. Two more stand at 1/4, before and after them.
+        code: numbers in a style code (100 in the paper).
+        hidden: width of the predictor's hidden layer.
+    """
+
+    widths: tuple = (16, 48, 96, 128)
+    blocks: int = 4
+    code: int = 100
+    hidden: int = 512
+
+
+def style_predictor(config=ArbitraryConfig()):
+    """Moments of a style picture's VGG-19 features to its code.
+
+    Args:
+        config: an `ArbitraryConfig`.
+
+    Returns:
+        A keras.Model: moments (N, 1920) float32, mean and standard deviation of the 64, 128, 256 and 512 channels of
+        PREDICTOR_LAYERS in turn -> code (N, config.code) float32.
+
+    Differs from the paper, whose predictor is an Inception-v3: VGG-19 is shipped with the package anyway.
+    """
+    moments = keras.Input((2 * sum(layer_info(name)[0] for name in PREDICTOR_LAYERS),), name="moments")
+    x = ScaledMoments(name="scaled")(moments)
+    x = kl.Dense(config.hidden, activation="relu", name="hidden")(x)
+    return keras.Model(moments, kl.Dense(config.code, name="code")(x), name="style_predictor")
+
+
+def transformer(config=ArbitraryConfig(), dtype="float32"):
+    """Paints a photograph under a style code.
+
+    Contract (a 5 x 5 convolution and three of stride 2), residual blocks, expand (nearest neighbor and convolution);
+    reflection padding and conditional instance normalization throughout. The features at 1/4 are handed across.
+
+    Args:
+        config: an `ArbitraryConfig`.
+        dtype: of the convolutions: "float32", "bfloat16", or "mixed_bfloat16" to train (weights kept in float32).
+
+    Returns:
+        A keras.Model: [image (N, H, W, 3) float32 in [0, 1], code (N, config.code)] -> (N, H, W, 3) float32 in [0, 1],
+        for every H and W from 16.
+    """
+    image = keras.Input((None, None, 3), dtype="float32", name="image")
+    code = keras.Input((config.code,), dtype="float32", name="code")
+    full, half, quarter, eighth = config.widths
+
+    x = ReflectToMultiple(8, dtype="float32", name="reflect")(image)
+    x = kl.Rescaling(2.0, -1.0, dtype=dtype, name="center")(x)
+    x = _convolved(x, code, full, 5, 1, "contract1", dtype)
+    x = _convolved(x, code, half, 3, 2, "contract2", dtype)
+    x = _convolved(x, code, quarter, 3, 2, "contract3", dtype)
+    across = _residual(x, code, "near1", dtype)
+    x = _convolved(across, code, eighth, 3, 2, "contract4", dtype)
+    for block in range(config.blocks):
+        x = _residual(x, code, f"deep{block + 1}", dtype)
+    x = kl.Add(dtype=dtype, name="across")([enlarged(x, quarter, code, "expand1", dtype), across])
+    x = kl.ReLU(dtype=dtype, name="expand1_relu")(x)
+    x = _residual(x, code, "near2", dtype)
+    for width, name in ((half, "expand2"), (full, "expand3")):
+        x = kl.ReLU(dtype=dtype, name=f"{name}_relu")(enlarged(x, width, code, name, dtype))
+    x = ReflectConv(3, 5, use_bias=False, dtype=dtype, name="paint_conv")(x)
+    x = ConditionalInstanceNormalization(dtype="float32", name="paint_norm")(x, code)
+    x = kl.Activation("sigmoid", dtype="float32", name="paint")(x)
+    return keras.Model([image, code], CropLike(dtype="float32", name="crop")(x, image), name="transformer")
+
+
+@keras.saving.register_keras_serializable(package="tfstyle")
+class ScaledMoments(kl.Layer):
+    """Moments of VGG-19's features in units of each channel's mean activation over natural pictures, logarithmically.
+
+    relu4_1 is twenty times louder than relu1_1, and single channels reach fifty times their mean.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**{**kwargs, "dtype": "float32", "trainable": False})
+        means = mean_activations()
+        names = [f"block{name[4]}_conv1" for name in PREDICTOR_LAYERS]
+        self.unit = np.concatenate([np.maximum(means[name], 1e-2) for name in names for _ in range(2)])
+
+    def call(self, moments):
+        return ops.log1p(moments / ops.convert_to_tensor(self.unit.astype("float32")))
+
+
+def _convolved(x, code, filters, kernel, stride, name, dtype):
+    x = ReflectConv(filters, kernel, strides=stride, use_bias=False, dtype=dtype, name=f"{name}_conv")(x)
+    x = ConditionalInstanceNormalization(dtype=dtype, name=f"{name}_norm")(x, code)
+    return kl.ReLU(dtype=dtype, name=f"{name}_relu")(x)
+
+
+def _residual(x, code, name, dtype):
+    filters = x.shape[-1]
+    y = _convolved(x, code, filters, 3, 1, f"{name}a", dtype)
+    y = ReflectConv(filters, 3, use_bias=False, dtype=dtype, name=f"{name}b_conv")(y)
+    y = ConditionalInstanceNormalization(dtype=dtype, name=f"{name}b_norm")(y, code)
+    return kl.Add(dtype=dtype, name=f"{name}_sum")([x, y])

@@ -1,0 +1,149 @@
+"""Weights of the arbitrary-style network: both models into one file, and back into models."""
+
+import dataclasses
+import io
+import json
+import os
+import pathlib
+
+import keras
+import numpy as np
+
+from tfstyle.checks import InputError
+from tfstyle.nets.arbitrary import ArbitraryConfig, style_predictor, transformer
+from tfstyle.weights.files import ARBITRARY, shipped
+
+__all__ = ["load", "save"]
+
+_NPZ, _KERAS = ".npz", ".keras"
+_PARTS = ("predictor", "transformer")
+
+
+def save(path, predictor, transformer, config):
+    """Writes both models as one file, whole or not at all.
+
+    Args:
+        path: ends in .npz (float16: half the size, for shipping) or in .keras (as they are, for Keras anywhere).
+        predictor: a keras.Model as `style_predictor` makes it.
+        transformer: a keras.Model as `tfstyle.nets.arbitrary.transformer` makes it.
+        config: the `ArbitraryConfig` of both.
+
+    Raises:
+        InputError: another ending, weights beyond float16's range, a folder or disk that refuses.
+    """
+    path = pathlib.Path(path)
+    kind = path.suffix.lower()
+    if kind not in (_NPZ, _KERAS):
+        raise InputError(f"{path} has an unknown ending: the network is written as {_NPZ} or {_KERAS}.")
+    beside = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        if kind == _NPZ:
+            with open(beside, "wb") as file:
+                np.savez(file, **_packed(predictor, transformer, config))
+        else:
+            _whole(predictor, transformer).save(beside)
+        os.replace(beside, path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror}); choose another place.") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def load(name="default", dtype="float32"):
+    """The network out of a file, each array checked.
+
+    Args:
+        name: "default", the shipped weights, or the path of an .npz or .keras file that `save` wrote.
+        dtype: of the transformer's convolutions, as `tfstyle.nets.arbitrary.transformer` takes it.
+
+    Returns:
+        (predictor, transformer, config): two keras.Models and their `ArbitraryConfig`.
+
+    Raises:
+        InputError: no such file, a damaged one, or one of another network.
+    """
+    if isinstance(name, str) and name == "default":
+        content, _ = shipped(ARBITRARY)
+        arrays, config = _unpacked(content)
+        name = ARBITRARY
+    else:
+        arrays, config = _read(pathlib.Path(name))
+    models = style_predictor(config), transformer(config, dtype)
+    wanted = {f"{part}/{_key(v)}": v for part, model in zip(_PARTS, models, strict=True) for v in model.variables}
+    for key, variable in wanted.items():
+        variable.assign(_checked(arrays.pop(key, None), key, tuple(variable.shape), name))
+    if arrays:
+        raise InputError(f"{name} holds {min(arrays)}, which this network does not have: give another file.")
+    return *models, config
+
+
+def _packed(predictor, transformer, config):
+    arrays = {"config": np.frombuffer(json.dumps(dataclasses.asdict(config)).encode(), np.uint8)}
+    for part, model in zip(_PARTS, (predictor, transformer), strict=True):
+        for variable in model.variables:
+            with np.errstate(over="ignore"):
+                values = keras.ops.convert_to_numpy(variable).astype(np.float16)
+            if not np.isfinite(values).all():
+                raise InputError(f"{part}/{_key(variable)} is not finite in float16; save it as {_KERAS}.")
+            arrays[f"{part}/{_key(variable)}"] = values
+    return arrays
+
+
+def _unpacked(content):
+    """({name: array}, config) of the bytes of an .npz."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    fields = json.loads(bytes(arrays.pop("config")))
+    return arrays, ArbitraryConfig(**fields | {"widths": tuple(fields["widths"])})
+
+
+def _read(path):
+    """({name: array}, config) of a user's file."""
+    if path.suffix.lower() not in (_NPZ, _KERAS):
+        raise InputError(f"{path} has an unknown ending: the network is read from {_NPZ} and {_KERAS} files.")
+    if not path.is_file():
+        raise InputError(f"There is no file {str(path)!r} with the network's weights; check the path.")
+    try:
+        if path.suffix.lower() == _NPZ:
+            return _unpacked(path.read_bytes())
+        model = keras.saving.load_model(path, compile=False)
+        return _taken_apart(model.get_layer("style_predictor"), model.get_layer("transformer"))
+    except Exception as error:  # the readers raise all sorts of things on damaged files and on other networks
+        raise InputError(
+            f"{path} holds no arbitrary-style network of tfstyle, or is damaged ({type(error).__name__}): "
+            "give another file."
+        ) from error
+
+
+def _whole(predictor, transformer):
+    """Both models as one: image (N, H, W, 3), moments (N, 1920) -> picture (N, H, W, 3)."""
+    image = keras.Input((None, None, 3), name="image")
+    moments = keras.Input(predictor.input_shape[1:], name="moments")
+    return keras.Model([image, moments], transformer([image, predictor(moments)]), name="arbitrary_style")
+
+
+def _taken_apart(predictor, transformer):
+    """({name: array}, config) of models out of a .keras file."""
+    arrays = {
+        f"{part}/{_key(v)}": keras.ops.convert_to_numpy(v)
+        for part, model in zip(_PARTS, (predictor, transformer), strict=True) for v in model.variables
+    }
+    widths = tuple(transformer.get_layer(f"contract{i}_conv").filters for i in range(1, 5))
+    blocks = sum(layer.name.startswith("deep") and layer.name.endswith("_sum") for layer in transformer.layers)
+    hidden, code = (predictor.get_layer(name).units for name in ("hidden", "code"))
+    return arrays, ArbitraryConfig(widths, blocks, code, hidden)
+
+
+def _key(variable):
+    """Layer and variable, whatever model they lie in: "contract1_conv/kernel"."""
+    return "/".join(variable.path.split("/")[-2:])
+
+
+def _checked(values, key, shape, source):
+    if values is None:
+        raise InputError(f"{source}: {key} is missing; the network wants shape {shape}: give another file.")
+    if values.shape != shape:
+        raise InputError(f"{source}: {key} has shape {values.shape}, but the network wants {shape}: give another file.")
+    if values.dtype.kind != "f" and values.dtype.name != "bfloat16" or not np.isfinite(values).all():
+        raise InputError(f"{source}: {key} has values that are not finite numbers: fetch the damaged file again.")
+    return values.astype("float32")

@@ -1,0 +1,119 @@
+"""Layers that our own networks share: reflected convolutions, conditional instance normalization, enlargement."""
+
+import keras
+from keras import layers as kl
+from keras import ops
+
+__all__ = ["ConditionalInstanceNormalization", "CropLike", "ReflectConv", "ReflectToMultiple", "enlarged"]
+
+
+@keras.saving.register_keras_serializable(package="tfstyle")
+class ReflectConv(kl.Conv2D):
+    """A convolution that keeps height and width (halved by stride 2) and surrounds the picture by its reflection."""
+
+    def __init__(self, filters, kernel_size, strides=1, **kwargs):
+        kwargs = {"padding": "valid", "data_format": "channels_last", **kwargs}
+        super().__init__(filters, kernel_size, strides=strides, **kwargs)
+
+    def call(self, x):
+        rows, columns = (side // 2 for side in self.kernel_size)
+        return super().call(ops.pad(x, ((0, 0), (rows, rows), (columns, columns), (0, 0)), mode="reflect"))
+
+    def compute_output_shape(self, input_shape):
+        count, *sides, _ = input_shape
+        height, width = (None if s is None else -(-s // step) for s, step in zip(sides, self.strides, strict=True))
+        return count, height, width, self.filters
+
+
+@keras.saving.register_keras_serializable(package="tfstyle")
+class ConditionalInstanceNormalization(kl.Layer):
+    """Every channel of every picture to the mean and deviation that a style code asks for.
+
+    y = scale(code) (x - mean(x)) / std(x) + shift(code), mean and deviation over the positions of one picture, in
+    float32 whatever the layer's dtype; scale and shift are linear in the code, so that mixed codes mix styles.
+
+    Call: x (N, H, W, C), code (N, K) -> (N, H, W, C).
+
+    Source: Dumoulin et al., "A Learned Representation for Artistic Style", ICLR 2017, eq. 5; predicted from a code as
+    in Ghiasi et al., BMVC 2017 (arXiv:1705.06830), section 3.
+    """
+
+    def __init__(self, epsilon=1e-5, **kwargs):
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+
+    def build(self, x_shape, code_shape):
+        channels = x_shape[-1]
+        small = keras.initializers.VarianceScaling(0.1)
+        self.scale_kernel = self.add_weight((code_shape[-1], channels), small, name="scale_kernel")
+        self.scale_bias = self.add_weight((channels,), "ones", name="scale_bias")
+        self.shift_kernel = self.add_weight((code_shape[-1], channels), small, name="shift_kernel")
+        self.shift_bias = self.add_weight((channels,), "zeros", name="shift_bias")
+
+    def call(self, x, code):
+        code = ops.cast(code, "float32")
+        scale, shift = (
+            ops.matmul(code, ops.cast(kernel, "float32")) + ops.cast(bias, "float32")
+            for kernel, bias in ((self.scale_kernel, self.scale_bias), (self.shift_kernel, self.shift_bias))
+        )
+        wide = ops.cast(x, "float32")
+        mean = ops.mean(wide, axis=(1, 2), keepdims=True)
+        variance = ops.mean(ops.square(wide - mean), axis=(1, 2), keepdims=True)
+        scale = scale[:, None, None] * ops.rsqrt(variance + self.epsilon)
+        shift = shift[:, None, None] - mean * scale
+        return ops.cast(wide * scale + shift, self.compute_dtype)
+
+    def compute_output_shape(self, x_shape, code_shape):
+        return x_shape
+
+    def get_config(self):
+        return {**super().get_config(), "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable(package="tfstyle")
+class ReflectToMultiple(kl.Layer):
+    """Enlarges pictures by their reflection until both sides are multiples of a number: (N, H, W, C) -> (N, h, w, C).
+
+    `CropLike` undoes it. Pictures must be larger than the number on both sides.
+    """
+
+    def __init__(self, multiple, **kwargs):
+        super().__init__(**kwargs)
+        self.multiple = multiple
+
+    def call(self, x):
+        pads = [(0, 0), *(_split(side, self.multiple) for side in ops.shape(x)[1:3]), (0, 0)]
+        return ops.pad(x, pads, mode="reflect")
+
+    def compute_output_shape(self, input_shape):
+        count, *sides, channels = input_shape
+        height, width = (None if side is None else side + sum(_split(side, self.multiple)) for side in sides)
+        return count, height, width, channels
+
+    def get_config(self):
+        return {**super().get_config(), "multiple": self.multiple}
+
+
+@keras.saving.register_keras_serializable(package="tfstyle")
+class CropLike(kl.Layer):
+    """Cuts the middle of `x` (N, h, w, C) that has the height and width of `like` (N, H, W, D)."""
+
+    def call(self, x, like):
+        height, width = ops.shape(like)[1:3]
+        top, left = (ops.shape(x)[1] - height) // 2, (ops.shape(x)[2] - width) // 2
+        return x[:, top:top + height, left:left + width]
+
+    def compute_output_shape(self, x_shape, like_shape):
+        return (*like_shape[:3], x_shape[-1])
+
+
+def enlarged(x, filters, code, name, dtype):
+    """Twice as large by nearest neighbor, then a convolution and its normalization: no checkerboard (Odena et al. 2016)."""
+    x = kl.UpSampling2D(2, interpolation="nearest", data_format="channels_last", dtype=dtype, name=f"{name}_larger")(x)
+    x = ReflectConv(filters, 3, use_bias=False, dtype=dtype, name=f"{name}_conv")(x)
+    return ConditionalInstanceNormalization(dtype=dtype, name=f"{name}_norm")(x, code)
+
+
+def _split(side, multiple):
+    extra = -side % multiple
+    return extra // 2, extra - extra // 2
