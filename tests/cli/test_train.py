@@ -109,12 +109,15 @@ def test_a_checkpoint_of_another_run(capsys, here, trained):
     checkpoint("run/checkpoint.npz", run)
     said = refused(capsys, *PLAIN, "--crop", "64")
     assert said == (
-        "run/checkpoint.npz is of a run in which crop was 128, not 64; repeat that run's flags, or begin in another "
-        "workdir."
+        "run/checkpoint.npz is of a run in which crop was 128, not 64; repeat that run's flags, give --change to go on "
+        "otherwise, or begin in another workdir."
     )
     assert "in which paintings was '" in refused(capsys, *PLAIN, "--style-dir", "photos")
     assert "in which learning_rate was 0.0015, not 0.001" in refused(capsys, *PLAIN, "--learning-rate", "0.001")
     assert main([*PLAIN, "--quiet", "--steps", "9", "--log-every", "1", "--init", "gone.npz"]) == 0  # goes on
+    assert main([*PLAIN, "--quiet", "--crop", "64", "--change"]) == 0
+    *_, settings, _, options = trained["calls"][-1]
+    assert settings.crop == 64 and options["change"]
     (here / "run" / "checkpoint.npz").write_bytes(b"half")
     assert refused(capsys, *PLAIN) == "run/checkpoint.npz is damaged; delete it to start anew."
 
@@ -144,12 +147,12 @@ def test_flags_reach_the_training(here, trained, capsys):
     assert (photos, paintings, workdir) == (3, 2, "run")
     assert settings == ArbitrarySettings(photos=8, measure_styles=False, widths=(4, 4, 8, 8))
     assert pace == TrainSettings(steps=3)
-    assert options == {"bank": "bank", "init": "default"} and (here / "bank").is_dir()
+    assert options == {"bank": "bank", "init": "default", "change": False} and (here / "bank").is_dir()
     told = capsys.readouterr()
     assert (told.out, told.err) == ("run/weights.npz  step 3 of 3\n", "")
     assert main([*PLAIN, "--steps", "2", "--quiet"]) == 0
     assert trained["calls"].pop()[3:] == (
-        ArbitrarySettings(), TrainSettings(steps=2), {"bank": None, "init": None}
+        ArbitrarySettings(), TrainSettings(steps=2), {"bank": None, "init": None, "change": False}
     )
     assert capsys.readouterr() == ("", "")
 

@@ -14,6 +14,7 @@ import pytest
 
 from tfstyle.checks import InputError
 from tfstyle.train import loop
+from tfstyle.train.checkpoint import read_head
 from tfstyle.train.loop import NonFiniteLoss, TrainSettings, averaged, start_from, train
 
 PACE = TrainSettings(
@@ -236,8 +237,8 @@ def test_another_run_is_refused(line_model, line_batches, tmp_path):
     with pytest.raises(InputError) as error:
         train(line_model(), line_batches, PACE, tmp_path, run={"crop": "128", "the paintings": "'abd'"})
     assert str(error.value) == (
-        f"{path} is of a run in which the paintings was 'abc', not 'abd'; repeat that run's flags, or begin in another "
-        "workdir."
+        f"{path} is of a run in which the paintings was 'abc', not 'abd'; repeat that run's flags, give "
+        "--change to go on otherwise, or begin in another workdir."
     )
     with pytest.raises(InputError, match="in which blocks was not there, not 4; "):
         train(line_model(), line_batches, PACE, tmp_path, run={"crop": "128", "the paintings": "'abc'", "blocks": "4"})
@@ -245,6 +246,15 @@ def test_another_run_is_refused(line_model, line_batches, tmp_path):
     assert train(line_model(), line_batches, pace(steps=4), tmp_path, run={"crop": "64"}) == 4  # nor what tells nothing
     with pytest.raises(InputError, match="in which crop was 64, not 128; "):
         train(line_model(), line_batches, PACE, tmp_path, run={"crop": "128"})
+
+
+def test_a_recipe_goes_on_in_its_next_stage(line_model, line_batches, tmp_path):
+    train(line_model(), line_batches, pace(steps=2), tmp_path, run={"crop": "64"})
+    steps = []
+    options = {"run": {"crop": "128"}, "callback": lambda step, values: steps.append(step)}
+    assert train(line_model(), line_batches, pace(steps=4), tmp_path, change=True, **options) == 4
+    assert steps == [3, 4]
+    assert read_head(tmp_path / "checkpoint.npz")["run"] == {"crop": "128"}  # from now on it is of this stage
 
 
 def test_a_checkpoint_of_another_network_is_refused(line_model, line_batches, tmp_path, whole):

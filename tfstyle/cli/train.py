@@ -40,6 +40,8 @@ def add_flags(parser):
         help="folder of the measured paintings, which runs may share (default: WORKDIR/styles)")
     add("--init", metavar="FILE", help="what a new run starts from: default (the shipped weights), a weights.npz or a "
         "checkpoint.npz (default: random weights)")
+    add("--change", action="store_true", help="go on from WORKDIR's checkpoint with other settings than its run's: "
+        "the next stage of a recipe, with the same weights, optimizer and averages")
     add("--quiet", action="store_true", help="no progress bar and no line at the end")
     add("--flagfile", metavar="FILE", help="read further flags from a file, one --flag=value to a line")
     for settings in (TrainSettings, ArbitrarySettings):
@@ -94,7 +96,7 @@ def _check_files(args, run):
         outputs.check_folder(args.bank, "--bank")
     path = os.path.join(args.workdir, "checkpoint.npz")
     if os.path.exists(path):
-        check_same_run(path, read_head(path).get("run"), run)
+        check_same_run(path, read_head(path).get("run"), None if args.change else run)
     elif args.init not in (None, "default") and not os.path.isfile(args.init):
         raise InputError(f"--init {args.init!r} is neither default nor a file; check the path.")
 
@@ -111,8 +113,8 @@ def _train(photos, paintings, args, settings, pace, measured, callback):
 
     try:
         done = train_arbitrary(
-            photos, paintings, args.workdir, settings, pace, bank=args.bank, init=args.init, measured=measured,
-            callback=callback,
+            photos, paintings, args.workdir, settings, pace, bank=args.bank, init=args.init, change=args.change,
+            measured=measured, callback=callback,
         )
     except NonFiniteLoss as error:
         return 0, str(error)

@@ -30,7 +30,7 @@ PREVIEWS = (5, 6)  # photographs, paintings
 
 
 def train_arbitrary(photos, paintings, workdir, settings=ArbitrarySettings(), pace=TrainSettings(), *, bank=None,
-                    init=None, measured=None, told=None, callback=None):
+                    init=None, change=False, measured=None, told=None, callback=None):
     """Trains the network from pictures to `weights.npz`, going on from the checkpoint in `workdir` if there is one.
 
     Args:
@@ -40,6 +40,7 @@ def train_arbitrary(photos, paintings, workdir, settings=ArbitrarySettings(), pa
         bank: folder of the measured paintings, which several runs may share; by default `workdir`/styles.
         init: what a new run starts from: None for random weights, "default" for the shipped ones, the path of a
             weights.npz, or of a checkpoint.npz, of which the averaged weights count.
+        change: go on from the checkpoint with other settings than its run's: the next stage of a recipe.
         measured: called with (paintings done, of how many) while they are measured.
         told, callback: as `tfstyle.train.loop.train` takes them.
 
@@ -66,7 +67,7 @@ def train_arbitrary(photos, paintings, workdir, settings=ArbitrarySettings(), pa
     return loop.train(
         model, Batches(photos, styles, settings), pace, workdir,
         run=run_of(settings, pace, photographs=photos.fingerprint, paintings=paintings.fingerprint),
-        start=None if init is None else lambda model: _start_from(model, init),
+        change=change, start=None if init is None else lambda model: _start_from(model, init),
         preview=_previews(photos, paintings, settings), told=told, callback=callback,
         export=lambda model: arbitrary_weights.save(
             workdir / WEIGHTS, model.predictor, model.transformer, model.config

@@ -122,8 +122,8 @@ def check_same_run(path, found, wanted):
         if found and found.get(name) != wanted[name]:
             had = found.get(name, "not there")
             raise InputError(
-                f"{path} is of a run in which {name} was {had}, not {wanted[name]}; repeat that run's flags, or begin "
-                "in another workdir."
+                f"{path} is of a run in which {name} was {had}, not {wanted[name]}; repeat that run's flags, "
+                "give --change to go on otherwise, or begin in another workdir."
             )
 
 

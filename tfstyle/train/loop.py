@@ -33,8 +33,8 @@ def optimizer(settings):
     )
 
 
-def train(model, batches, settings, workdir, *, run=None, start=None, preview=None, export=None, told=None,
-          callback=None):
+def train(model, batches, settings, workdir, *, run=None, change=False, start=None, preview=None, export=None,
+          told=None, callback=None):
     """Trains `model`, going on from the checkpoint in `workdir` if there is one.
 
     Args:
@@ -44,6 +44,7 @@ def train(model, batches, settings, workdir, *, run=None, start=None, preview=No
         settings: a `TrainSettings`.
         workdir: folder for checkpoint.npz, log.jsonl, previews/ and tensorboard/; made if missing.
         run: dict of texts that a resumed run must agree in (`tfstyle.train.settings.run_of`), or None.
+        change: go on from a checkpoint that does not agree: the next stage of a recipe.
         start: called with the compiled model before the first step, not after a resume: it may assign weights.
         preview: called with (model holding the averaged weights, steps done) every `preview_every` steps and at the
             end; the picture that it returns, if any, is kept.
@@ -61,7 +62,7 @@ def train(model, batches, settings, workdir, *, run=None, start=None, preview=No
     workdir = pathlib.Path(workdir)
     workdir.mkdir(parents=True, exist_ok=True)
     path = workdir / CHECKPOINT
-    done, pending = _prepared(model, settings, path, run, start)
+    done, pending = _prepared(model, settings, path, None if change else run, start)
     line, journal, stopped = _Line(pending), Journal(workdir, done), False
     ready = _ahead(batches, done, settings.steps, devices.readers(settings.workers))
     try:
