@@ -122,7 +122,8 @@ def test_the_result_has_the_shape_of_the_content(engine, codes, shape):
     for strength in (0.5, 1):
         image = engine.stylize(content, codes[0], size=None, strength=strength)
         assert isinstance(image, Image.Image) and image.mode == "RGB" and image.size == shape[::-1]
-    assert engine.stylize(content, codes[0], size=max(shape) + 5).size == images.fitted_shape(*shape, max(shape) + 5)[::-1]
+    larger = max(shape) + 5
+    assert engine.stylize(content, codes[0], size=larger).size == images.fitted_shape(*shape, larger)[::-1]
 
 
 def test_pictures_codes_and_files_are_the_same_style(engine, tmp_path, photo, painting):

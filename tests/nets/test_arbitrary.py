@@ -108,7 +108,8 @@ def test_what_the_npz_holds(network_file, network):
     with np.load(network_file) as file:
         assert json.loads(bytes(file["config"])) == {"widths": [4, 6, 8, 8], "blocks": 1, "code": 12, "hidden": 16}
         assert {file[name].dtype for name in file.files if name != "config"} == {np.dtype(np.float16)}
-        names = {f"{part}/{v.path}" for part, model in zip(("predictor", "transformer"), network) for v in model.variables}
+        parts = {"predictor": network[0], "transformer": network[1]}
+        names = {f"{part}/{variable.path}" for part, model in parts.items() for variable in model.variables}
         assert set(file.files) == names | {"config"}
         assert "transformer/contract1_conv/kernel" in names and "predictor/code/bias" in names
 

@@ -56,10 +56,11 @@ def style_predictor(config=ArbitraryConfig()):
 
     Differs from the paper, whose predictor is an Inception-v3: VGG-19 is shipped with the package anyway.
     """
-    moments = keras.Input((2 * sum(layer_info(name)[0] for name in PREDICTOR_LAYERS),), name="moments")
+    moments = keras.Input((2 * sum(layer_info(name)[0] for name in PREDICTOR_LAYERS),), dtype="float32", name="moments")
     x = ScaledMoments(name="scaled")(moments)
-    x = kl.Dense(config.hidden, activation="relu", name="hidden")(x)
-    return keras.Model(moments, kl.Dense(config.code, name="code")(x), name="style_predictor")
+    x = kl.Dense(config.hidden, activation="relu", dtype="float32", name="hidden")(x)
+    x = kl.Dense(config.code, dtype="float32", name="code")(x)
+    return keras.Model(moments, x, name="style_predictor")
 
 
 def transformer(config=ArbitraryConfig(), dtype="float32"):

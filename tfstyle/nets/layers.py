@@ -39,7 +39,7 @@ class ConditionalInstanceNormalization(kl.Layer):
     """
 
     def __init__(self, epsilon=1e-5, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # code and weights stay float32 under a mixed policy, too
         self.epsilon = epsilon
 
     def build(self, x_shape, code_shape):
@@ -108,7 +108,7 @@ class CropLike(kl.Layer):
 
 
 def enlarged(x, filters, code, name, dtype):
-    """Twice as large by nearest neighbor, then a convolution and its normalization: no checkerboard (Odena et al. 2016)."""
+    """Twice as large by nearest neighbor, a convolution, its normalization: no checkerboard (Odena et al. 2016)."""
     x = kl.UpSampling2D(2, interpolation="nearest", data_format="channels_last", dtype=dtype, name=f"{name}_larger")(x)
     x = ReflectConv(filters, 3, use_bias=False, dtype=dtype, name=f"{name}_conv")(x)
     return ConditionalInstanceNormalization(dtype=dtype, name=f"{name}_norm")(x, code)
