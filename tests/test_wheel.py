@@ -38,14 +38,19 @@ def test_the_wheel_stylizes_a_picture_outside_the_checkout(tmp_path):
         Image.linear_gradient("L").resize((48, 48)).convert("RGB").point(
             [min(255, v * c // 128) for c in color for v in range(256)]
         ).save(tmp_path / name)
-    code = f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); import tfstyle, tfstyle.cli; "
+    for verb, flags in (("stylize", []), ("optimize", ["--steps", "3"])):
+        check_painting(tmp_path, verb, flags)
+
+
+def check_painting(folder, verb, flags):
+    """One picture by the command line of the package that is installed in `folder`/site."""
+    code = f"import sys; sys.path.insert(0, {str(folder / 'site')!r}); import tfstyle, tfstyle.cli; "
     code += "print(tfstyle.__file__); sys.exit(tfstyle.cli.main(sys.argv[1:]))"
     done = subprocess.run(
-        [sys.executable, "-P", "-c", code, "optimize", "photo.png", "painting.png", "-o", "out.png", "--size", "48",
-         "--steps", "3"],
-        cwd=tmp_path, capture_output=True, text=True,
+        [sys.executable, "-P", "-c", code, verb, "photo.png", "painting.png", "-o", f"{verb}.png", "--size", "48", *flags],
+        cwd=folder, capture_output=True, text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(str(tmp_path / "site"))
-    with Image.open(tmp_path / "out.png") as picture:
+    assert done.stdout.startswith(str(folder / "site"))
+    with Image.open(folder / f"{verb}.png") as picture:
         assert picture.size == (48, 48)
