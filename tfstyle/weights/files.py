@@ -28,10 +28,11 @@ MEAN_RGB = (123.68, 116.779, 103.939)  # of ImageNet's training pictures, as pub
 HERE = pathlib.Path(__file__).resolve().parent
 DEFAULT = "vgg19_imagenet_palette8.npz"
 MEANS = "vgg19_mean_activations.npz"
-ARBITRARY = "arbitrary.npz"  # read by nets/arbitrary_weights.py; not shipped as long as SHIPPED has no hash of it
+ARBITRARY = "arbitrary.npz"  # read by nets/arbitrary_weights.py
 SHIPPED = {
     DEFAULT: "6cf486abc84b644f6db4df2c3f3f2f7abe2a137d02d6d0333791fbd641170b51",
     MEANS: "31c5e30fca01918c605b742b248518661d1c2fde576975cc6a9781ca595c334d",
+    ARBITRARY: "056e8149288c4b0cdbabd18149236acf0a9574ee246a3891ff991bc074d1e85f",
 }
 
 
