@@ -72,8 +72,10 @@ def test_large_pictures_are_measured_strip_by_strip(engine, monkeypatch):
     picture = np.random.default_rng(5).random((1, 203, 40, 3), np.float32)
     whole, seen = engine._moments(picture), []
     monkeypatch.setattr(stylizer, "_AT_ONCE", 1)
-    measure = engine._measure
-    monkeypatch.setattr(engine, "_measure", lambda p, *rows: seen.append((p.shape[1], *rows)) or measure(p, *rows))
+    measure = engine._measure_strip
+    monkeypatch.setattr(
+        engine, "_measure_strip", lambda p, *rows: seen.append((p.shape[1], *rows)) or measure(p, *rows)
+    )
     np.testing.assert_allclose(engine._moments(picture), whole, rtol=1e-5, atol=1e-5)
     assert seen == [(120, 0, 40), (160, 40, 40), (83, 40, 0)]
 
@@ -300,7 +302,7 @@ def test_precisions(network_file, monkeypatch, wins, asked, network, reader):
     monkeypatch.setattr("tfstyle.gatys.precision.bfloat16_wins", lambda: (wins, "a test says so"))
     monkeypatch.setattr(arbitrary_weights, "load", lambda _, dtype: told.append(dtype) or (None, None, CONFIG))
     monkeypatch.setattr(stylizer, "vgg", lambda _, dtype: told.append(dtype))
-    monkeypatch.setattr(stylizer, "_traced", lambda *_: (None, None))
+    monkeypatch.setattr(stylizer, "_traced", lambda *_: (None, None, None))
     tfstyle.ArbitraryStylizer(network_file, precision=asked)
     assert told == [network, reader]
 

@@ -66,7 +66,7 @@ class ArbitraryStylizer:
         inner = "mixed_bfloat16" if self._dtype == "bfloat16" else "float32"  # weights of norms stay float32
         self._predictor, transformer, config = arbitrary_weights.load(model, inner)
         self._code_size = config.code
-        self._measure, self._paint = _traced(vgg(PREDICTOR_LAYERS, dtype=self._dtype), transformer)
+        self._measure, self._measure_strip, self._paint = _traced(vgg(PREDICTOR_LAYERS, dtype=self._dtype), transformer)
 
     def style_code(self, style, style_size=512):
         """The code of a style: a few numbers that can be kept (np.save), sent and mixed, in place of the picture.
@@ -107,8 +107,7 @@ class ArbitraryStylizer:
         codes = [self._checked_code(code) for code in codes]
         if not codes:
             raise InputError("There is no style code to mix; give one or more.")
-        weights = np.array(check_weights(weights, len(codes)), "float32")
-        return weights @ np.stack(codes)
+        return np.float32(check_weights(weights, len(codes))) @ np.stack(codes)
 
     def stylize(self, content, style, *, weights=None, strength=1.0, size=512, style_size=None):
         """Paints one picture.
@@ -219,10 +218,12 @@ class ArbitraryStylizer:
         rows = max(2 * _MARGIN, _AT_ONCE // width // 8 * 8)
         edges = [*range(0, height - 7, rows), height]  # the last strip has a row of relu4_1, too
         strips, parts = list(itertools.pairwise(edges)), []
+        if len(strips) == 1:
+            return self._measure(pictures).numpy()
         for top, bottom in strips:
             above, below = min(top, _MARGIN), min(height - bottom, _MARGIN)
-            parts.append(self._measure(pictures[:, top - above:bottom + below], above, below).numpy())
-        return parts[0] if len(parts) == 1 else _joined(np.stack(parts), np.array([b - a for a, b in strips]))
+            parts.append(self._measure_strip(pictures[:, top - above:bottom + below], above, below).numpy())
+        return _joined(np.stack(parts), np.array([b - a for a, b in strips]))
 
     def _checked_code(self, code):
         code = np.asarray(code)
@@ -242,8 +243,7 @@ class ArbitraryStylizer:
             )
 
     def _check_fits(self, height, width, painted=True):
-        need, have = self._need(height, width, painted), available()
-        if need <= have:
+        if (need := self._need(height, width, painted)) <= (have := available()):
             return
         sides = range(max(height, width) // 16 * 16, images.LEAST_SIDE - 1, -16)
         fits = (s for s in sides if self._need(*images.fitted_shape(height, width, s), painted) <= have)
@@ -261,25 +261,29 @@ class ArbitraryStylizer:
 
 
 def _traced(reader, transformer):
-    """(measure, paint) as graphs for pictures of any size, each traced once."""
+    """(measure, measure_strip, paint) as graphs for pictures of any size, each traced once."""
     pictures, rows = tf.TensorSpec((None, None, None, 3)), tf.TensorSpec((), tf.int32)
     codes = tf.TensorSpec(transformer.input_shape[1])
 
+    @tf.function(input_signature=[pictures])
+    def measure(images):
+        """Moments (N, 1920) of the features."""
+        return tf.concat([moment for found in reader(images).values() for moment in mean_and_std(found)], axis=-1)
+
     @tf.function(input_signature=[pictures, rows, rows])
-    def measure(images, above, below):
-        """Moments (N, 1920) of the features, but for so many rows of the picture above and below."""
-        features, found = reader(images), []
-        for name in PREDICTOR_LAYERS:
+    def measure_strip(images, above, below):
+        """The same, but for so many rows of the picture above and below."""
+        found = []
+        for name, features in reader(images).items():
             stride = layer_info(name)[1]
-            end = tf.shape(features[name])[1] - below // stride
-            found += mean_and_std(features[name][:, above // stride:end])
+            found += mean_and_std(features[:, above // stride:tf.shape(features)[1] - below // stride])
         return tf.concat(found, axis=-1)
 
     @tf.function(input_signature=[pictures, codes])
     def paint(images, under):
         return transformer([images, under])
 
-    return measure, paint
+    return measure, measure_strip, paint
 
 
 def _is_code(style):
