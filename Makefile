@@ -16,7 +16,7 @@ help:
 	@echo "PYTHON=python3.12 chooses the interpreter that $(VENV) is made with."
 
 demo: $(VENV)/tfstyle.installed
-	$(VENV)/bin/tfstyle optimize examples/content/chelsea.jpg examples/style/swirl.jpg -o demo.png
+	$(VENV)/bin/tfstyle stylize examples/content/chelsea.jpg examples/style/swirl.jpg -o demo.png
 	@echo "See demo.png."
 
 test: $(VENV)/tfstyle-test.installed

@@ -1,6 +1,7 @@
 """The notebooks run from top to bottom, and what is committed of them is clean.
 
-    python tests/test_notebooks.py    executes them anew at full size and writes their outputs into them
+    python tests/test_notebooks.py [gatys ...]    executes them, or those named, anew at full size and writes their
+                                                  outputs into them
 """
 
 import ast
@@ -42,7 +43,10 @@ def execute(path, scratch, **environment):
     # With no folder to search, "python3" can only be the kernel of this interpreter.
     kernels = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
     folder = {"metadata": {"path": str(path.parent)}}
-    client = NotebookClient(notebook, km=kernels, timeout=3600, record_timing=False, resources=folder)
+    # What a cell prints comes in as many pieces as chance has it: they are joined.
+    client = NotebookClient(
+        notebook, km=kernels, timeout=3600, record_timing=False, coalesce_streams=True, resources=folder
+    )
     settings = {"IPYTHONDIR": str(scratch), "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
     client.execute(env=os.environ | settings | environment, cleanup_kc=True)
     notebook.metadata = nbformat.from_dict(METADATA)
@@ -117,7 +121,10 @@ def test_it_tells_nothing_of_the_machine(path):
 
 
 if __name__ == "__main__":
-    for notebook_path in NOTEBOOKS:
+    chosen = [path for path in NOTEBOOKS if path.stem in sys.argv[1:] or not sys.argv[1:]]
+    if unknown := set(sys.argv[1:]) - {path.stem for path in chosen}:
+        sys.exit(f"there is no notebook {', '.join(sorted(unknown))}")
+    for notebook_path in chosen:
         with tempfile.TemporaryDirectory() as folder:
             nbformat.write(execute(notebook_path, folder), notebook_path)
         print(f"{notebook_path.name}  {notebook_path.stat().st_size / 1000:.0f} kB", file=sys.stderr)

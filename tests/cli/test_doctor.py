@@ -102,6 +102,7 @@ def test_damaged_and_missing_weights(machine, capsys, monkeypatch, tmp_path):
     assert faults(capsys) == (1, [
         f"tfstyle: {files.DEFAULT} of the package tfstyle is damaged: reinstall tfstyle.",
         f"tfstyle: {files.MEANS} of the package tfstyle is missing: reinstall tfstyle.",
+        f"tfstyle: {files.ARBITRARY} of the package tfstyle is missing: reinstall tfstyle.",
     ])
 
 
