@@ -165,6 +165,20 @@ def test_alpha_is_kept_and_gray_is_a_picture(engine, photo, codes):
     assert gray.mode == "RGB" and gray.size == (40, 30)
 
 
+@pytest.mark.parametrize("shape", [(12, 48), (16, 333), (45, 15)])
+def test_a_long_painting_suits_a_small_photo(engine, painting, shape):
+    """Its short side at the photo's size would be under 16 px; unless asked for, no size is refused."""
+    small, strip = images.resize(painting, (16, 16)), images.resize(painting, tuple(4 * side for side in shape))
+    assert engine.stylize(small, strip, size=None).size == (16, 16)
+    assert "use a size of at least" in refusal(engine.stylize, small, strip, size=None, style_size=16)
+
+
+def test_batches_of_unlike_shapes(engine, photo, codes):
+    said = "contents must all have one shape; stylize pictures of unlike shapes one by one."
+    assert refusal(engine.stylize_batch, [photo, photo[:40]], codes) == said
+    assert refusal(engine.stylize_batch, photo[None], [codes[0][:3], codes[0]]).startswith("codes must all have one")
+
+
 # Strength
 
 

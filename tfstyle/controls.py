@@ -6,11 +6,12 @@ Nothing here imports TensorFlow: the command line checks with it before anything
 import dataclasses
 import os
 
+from tfstyle import images
 from tfstyle.checks import InputError, closest
 from tfstyle.settings import check_fields, setting
 from tfstyle.weights.files import ARBITRARY, SHIPPED
 
-__all__ = ["Controls", "check_model"]
+__all__ = ["Controls", "check_model", "read_style"]
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 ENDINGS = (".npz", ".keras")
@@ -80,3 +81,30 @@ def check_model(model):
     if not name.lower().endswith(ENDINGS):
         raise InputError(f"model {name!r} has an unknown ending; it must be {' or '.join(ENDINGS)}, or a folder.")
     return "ours"
+
+
+def read_style(style, style_size, photo_side):
+    """A style picture at the size at which it is looked at.
+
+    Args:
+        style: a picture of any kind.
+        style_size: long side in px, or None for the photo's; where that would leave the short side under 16 px, as a
+            long painting beside a small photo, the least that does not.
+        photo_side: long side of the photo in px.
+
+    Returns:
+        A `tfstyle.images.Picture`.
+
+    Raises:
+        InputError: no usable picture, or a `style_size` too small for it.
+    """
+    try:
+        return images.read(style, name="style picture", size=style_size or photo_side)
+    except InputError:
+        if style_size is not None:
+            raise
+    whole = images.read(style, name="style picture")
+    side = photo_side
+    while min(images.fitted_shape(*whole.rgb.shape[:2], side)) < images.LEAST_SIDE:
+        side += 1
+    return images.read(style, name="style picture", size=side)

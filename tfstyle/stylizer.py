@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfstyle import images
 from tfstyle.checks import InputError, check_choice, check_number, check_weights
-from tfstyle.controls import PRECISIONS, Controls, check_model
+from tfstyle.controls import PRECISIONS, Controls, check_model, read_style
 from tfstyle.foreign import ForeignModel
 from tfstyle.gatys.memory import available, limit_arenas
 from tfstyle.gatys.precision import resolve
@@ -84,7 +84,9 @@ class ArbitraryStylizer:
         """
         self._check_ours()
         check_number("style_size", style_size, images.LEAST_SIDE, integer=True)
-        picture = images.read(style, name="style picture", size=style_size).rgb
+        return self._code(images.read(style, name="style picture", size=style_size).rgb)
+
+    def _code(self, picture):
         self._check_fits(*picture.shape[:2], painted=False)
         return self._codes(picture[None])[0]
 
@@ -139,14 +141,11 @@ class ArbitraryStylizer:
         if self._foreign is not None:
             return images.to_pil(self._foreign.paint(photo.rgb, styles[0], style_size), photo.alpha)
         self._check_fits(*photo.rgb.shape[:2])
-        shown = style_size or max(photo.rgb.shape[:2])
-        seen = [
-            self._checked_code(one) if _is_code(one) else images.read(one, name="style picture", size=shown)
-            for one in styles
-        ]
+        side = max(photo.rgb.shape[:2])
+        seen = [self._checked_code(one) if _is_code(one) else read_style(one, style_size, side) for one in styles]
         if strength == 0:
             return images.to_pil(photo.rgb, photo.alpha)
-        codes = [self.style_code(one, shown) if isinstance(one, images.Picture) else one for one in seen]
+        codes = [self._code(one.rgb) if isinstance(one, images.Picture) else one for one in seen]
         painted = self.stylize_batch(photo.rgb[None], self.mix(codes, weights)[None], strength)
         return images.to_pil(painted[0], photo.alpha)
 
@@ -165,11 +164,11 @@ class ArbitraryStylizer:
             InputError: other shapes or values, or too little memory.
         """
         self._check_ours()
-        contents = np.asarray(contents)
+        contents = _array("contents", contents)
         if contents.ndim != 4 or contents.shape[-1] != 3 or not len(contents):
             raise InputError(f"contents must have shape (N, H, W, 3); received {contents.shape}.")
         contents = np.stack([images.read(one, name="content picture").rgb for one in contents])
-        codes = np.asarray(codes)
+        codes = _array("codes", codes)
         if codes.shape != (len(contents), self._code_size):
             wanted = (len(contents), self._code_size)
             raise InputError(f"codes must have shape {wanted}, one for each content; received {codes.shape}.")
@@ -284,6 +283,13 @@ def _traced(reader, transformer):
         return transformer([images, under])
 
     return measure, measure_strip, paint
+
+
+def _array(name, value):
+    try:
+        return np.asarray(value)
+    except ValueError:  # NumPy's word is "inhomogeneous"
+        raise InputError(f"{name} must all have one shape; stylize pictures of unlike shapes one by one.") from None
 
 
 def _is_code(style):

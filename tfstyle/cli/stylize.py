@@ -7,7 +7,7 @@ import time
 from tfstyle.checks import check_number
 from tfstyle.cli import flags, outputs
 from tfstyle.cli.chatter import hushed
-from tfstyle.controls import Controls, check_model
+from tfstyle.controls import Controls, check_model, read_style
 
 EXAMPLES = """examples:
   tfstyle stylize photo.jpg painting.jpg -o painted.png
@@ -68,7 +68,7 @@ def _check_pictures(args, controls):
 
     photo = images.read(args.content, name="content picture", size=controls.size)
     for style in args.style:
-        images.read(style, name="style picture", size=controls.style_size or max(photo.rgb.shape[:2]))
+        read_style(style, controls.style_size, max(photo.rgb.shape[:2]))
     images.check_output(args.output, photo.rgb.shape[:2])
     outputs.check_names((args.content, *args.style), {"--output": args.output})
 
