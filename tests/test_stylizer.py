@@ -464,3 +464,27 @@ def test_a_handle_is_fetched_through_tensorflow_hub(hub, photo, broad_painting):
     check_painted(tfstyle.ArbitraryStylizer(f"{hub}/arbitrary").stylize(photo, broad_painting, size=None), photo)
     said = refusal(tfstyle.ArbitraryStylizer, f"{hub}/other")
     assert said.startswith(f"The model '{hub}/other' could not be fetched (HTTPError): check the handle")
+
+
+def foreign_model(folder, answer):
+    """The stylizer of a SavedModel that answers with `answer`(content)."""
+    model = tf.Module()
+    model.__class__ = type("Answer", (tf.Module,), {"__call__": tf.function(
+        lambda self, content, style: [answer(content)],
+        input_signature=[tf.TensorSpec((None, None, None, 3)), tf.TensorSpec((None, 256, 256, 3))],
+    )})
+    tf.saved_model.save(model, str(folder))
+    return tfstyle.ArbitraryStylizer(folder)
+
+
+def test_foreign_answers_that_are_no_numbers(tmp_path, photo, painting):
+    engine = foreign_model(tmp_path / "nan", lambda content: content * np.nan)
+    assert "nan' answered with values that are no numbers; give another model." in refusal(
+        engine.stylize, photo, painting
+    )
+
+
+def test_a_foreign_answer_of_another_size_is_the_whole_picture(tmp_path, photo, painting):
+    engine = foreign_model(tmp_path / "twice", lambda content: tf.repeat(tf.repeat(content, 2, axis=1), 2, axis=2))
+    found = pixels(engine.stylize(photo, painting, size=None)).astype(int)
+    assert np.abs(found - images.to_uint8(photo)).mean() < 6

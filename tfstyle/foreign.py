@@ -6,6 +6,8 @@ pictures in [0, 1], content (N, H, W, 3) and style (N, 256, 256, 3), a model ans
 
 import urllib.error
 
+import warnings
+
 import numpy as np
 import tensorflow as tf
 
@@ -15,6 +17,7 @@ from tfstyle.checks import InputError
 __all__ = ["ForeignModel"]
 
 STYLE_SIDE = 256
+STRIDE = 16  # rounding up to a multiple of it is a frame to be cut off; more is another size
 
 
 class ForeignModel:
@@ -54,7 +57,7 @@ class ForeignModel:
         try:
             found = self._model(tf.constant(photo[None]), tf.constant(square[None]))[0]
             found = np.asarray(found, np.float32)
-        except (KeyError, TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, tf.errors.OpError) as error:
             raise InputError(
                 f"The model {self.name!r} cannot be called as model(content, style)[0] with pictures of "
                 f"{width}x{height} and {len(square)}x{len(square)} px ({type(error).__name__}); give another model."
@@ -62,14 +65,19 @@ class ForeignModel:
         found = found[0] if found.ndim == 4 else found
         if found.ndim != 3 or found.shape[2] != 3 or 0 in found.shape:
             raise InputError(f"The model {self.name!r} answered with {found.shape}, no picture; give another model.")
-        if found.shape[0] < height or found.shape[1] < width:
+        if not np.isfinite(found).all():
+            raise InputError(f"The model {self.name!r} answered with values that are no numbers; give another model.")
+        more = found.shape[0] - height, found.shape[1] - width
+        if min(more) < 0 or max(more) > STRIDE:
             return images.resize(found.clip(0, 1), (height, width))
         return found[:height, :width]  # strided convolutions round odd sides up, at the lower right
 
 
 def _fetched(handle):
     try:
-        import tensorflow_hub
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it imports pkg_resources, which says that it will go
+            import tensorflow_hub
     except ImportError as error:
         raise InputError(
             f"TF Hub handles need tensorflow_hub, which cannot be imported ({error}): "

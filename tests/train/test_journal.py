@@ -38,7 +38,7 @@ def test_a_resumed_log_ends_where_the_checkpoint_stands(tmp_path, done, kept):
     (tmp_path / "log.jsonl").write_text("".join(lines) + '{"step": 8, "lo')  # killed while it wrote
     Journal(tmp_path, done).line({"step": done + 1, "loss": 2.0})
     assert [line["step"] for line in written(tmp_path)] == [*kept, done + 1]
-    assert [path.name for path in tmp_path.iterdir()] == ["log.jsonl"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["log.jsonl", "previews"]
 
 
 def test_a_log_that_cannot_be_written(tmp_path):
@@ -124,3 +124,9 @@ def test_tensorboard_by_tensorflow(tmp_path, monkeypatch):
 def test_no_tensorboard_is_no_fault(tmp_path):
     assert journal._board(tmp_path / "tensorboard", 0) is None
     assert not (tmp_path / "tensorboard").exists()
+
+
+def test_a_file_in_the_way_of_the_previews(tmp_path):
+    (tmp_path / "previews").write_text("mine")
+    with pytest.raises(InputError, match=r"previews cannot be made \(File exists\); move it away\."):
+        Journal(tmp_path, 0)

@@ -39,6 +39,8 @@ def test_choices_are_those_of_the_network():
 @pytest.mark.parametrize("given, sentence", [
     ({"crop": 40}, "crop must be a multiple of 16; received 40."),
     ({"photos": 1, "styles": 1}, "photos x styles must be at least 2, of which one serves identity; raise one."),
+    ({"crop": 512}, "photo_side (400) is under crop (512), so that photographs would be reduced and enlarged again; "
+                    "raise it, best to one and a half crops."),
     ({"widths": (4, 4, 4)}, "widths must be four numbers; received 3."),
     ({"style_sizes": (100,)}, "style_sizes must be at least one number, none under style_crop (224)."),
     ({"style_sizes": ()}, "style_sizes must be at least one number, none under style_crop (224)."),

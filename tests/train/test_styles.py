@@ -135,12 +135,28 @@ def test_other_paintings_are_refused(measure, folders, paintings, tmp_path):
         StyleBank(PictureSet(folders[0]), tmp_path, sizes=(32,), side=32)
 
 
-def test_shards_that_no_list_explains_are_measured_again(measure, paintings, tmp_path):
+def test_shards_that_no_list_explains_are_left_alone(measure, paintings, tmp_path):
     StyleBank(paintings, tmp_path, sizes=(32,), side=32)
     (tmp_path / "views.json").unlink()
-    count = len(measure.batches)
-    StyleBank(paintings, tmp_path, sizes=(40,), side=32)
-    assert len(measure.batches) == count + 2
+    before = (tmp_path / "grams-0000.npy").read_bytes()
+    with pytest.raises(InputError, match="holds figures of nobody knows which paintings; delete it or name another"):
+        StyleBank(paintings, tmp_path, sizes=(40,), side=32)
+    assert (tmp_path / "grams-0000.npy").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["views.json", "grams-0000.npy", "moments-0000.npy"])
+@pytest.mark.parametrize("content", [b"", b"half"])
+def test_damaged_figures(measure, paintings, tmp_path, name, content):
+    StyleBank(paintings, tmp_path, sizes=(32,), side=32)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match="damaged; delete"):
+        StyleBank(paintings, tmp_path, sizes=(32,), side=32)
+
+
+def test_a_folder_that_cannot_be_made(paintings, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be made .*; name another bank"):
+        StyleBank(paintings, tmp_path / "file" / "bank")
 
 
 def test_a_list_without_a_side_is_of_224_px(measure, paintings, tmp_path):

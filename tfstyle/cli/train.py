@@ -106,7 +106,7 @@ def _train(photos, paintings, args, settings, pace, measured, callback):
     try:
         with hushed():
             import keras  # noqa: F401  loads the backend, with its chatter
-    except ImportError as error:
+    except (ImportError, ValueError) as error:  # no such backend, or an unknown name of one
         return 0, f"Keras cannot be imported ({error}); see tfstyle doctor."
     from tfstyle.train.arbitrary import train_arbitrary
     from tfstyle.train.loop import NonFiniteLoss

@@ -23,7 +23,8 @@ def save(path, predictor, transformer, config):
     """Writes both models as one file, whole or not at all.
 
     Args:
-        path: ends in .npz (float16: half the size, for shipping) or in .keras (as they are, for Keras anywhere).
+        path: ends in .npz (float16: half the size, for shipping) or in .keras (as they are; Keras reads
+            them where `tfstyle.nets.arbitrary` is imported).
         predictor: a keras.Model as `style_predictor` makes it.
         transformer: a keras.Model as `tfstyle.nets.arbitrary.transformer` makes it.
         config: the `ArbitraryConfig` of both.

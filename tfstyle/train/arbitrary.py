@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from tfstyle.checks import InputError
-from tfstyle.losses import total_variation
+from tfstyle.losses import content_loss, total_variation
 from tfstyle.losses.style import mean_and_std
 from tfstyle.nets import arbitrary_weights
 from tfstyle.nets.arbitrary import PREDICTOR_LAYERS, ArbitraryConfig, style_predictor, transformer
@@ -160,7 +160,7 @@ class Training(keras.Model):
         s = self.settings
         image = y_pred["image"]
         features = self.judge(image)
-        content = ops.mean(_relative(ops.cast(features[s.content_layer], "float32"), y_pred["target"]))
+        content = content_loss(features[s.content_layer], y_pred["target"])
         found, grams = statistics({name: features[name] for name in STYLE_LAYERS})
         gram, moments, start = 0.0, 0.0, 0
         share = (1 - x["own"]) / ops.sum(1 - x["own"])  # a photograph in its own style has no painting to match
@@ -184,12 +184,6 @@ class Training(keras.Model):
             self.trackers[term].update_state(value)
         weights = (1, s.style_weight, s.style_weight * s.moments_weight, s.identity_weight, s.tv_weight)
         return sum(weight * value for weight, value in zip(weights, terms, strict=True))
-
-
-def _relative(features, target):
-    """Squared error of each picture's features against its target's squared size: (N,)."""
-    axes = (1, 2, 3)
-    return ops.mean(ops.square(features - target), axis=axes) / (ops.mean(ops.square(target), axis=axes) + 1e-6)
 
 
 def _huber(squared):

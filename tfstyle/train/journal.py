@@ -26,6 +26,10 @@ class Journal:
 
     def __init__(self, workdir, done):
         self._workdir = workdir
+        try:
+            (workdir / PREVIEWS).mkdir(exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{workdir / PREVIEWS} cannot be made ({error.strerror}); move it away.") from error
         _cut(workdir / LOG, done)
         self._board = _board(workdir / BOARD, done)
 
@@ -42,9 +46,7 @@ class Journal:
 
     def picture(self, picture, step):
         """Writes previews/step-000500.png, (H, W, 3) float in [0, 1] or uint8."""
-        folder = self._workdir / PREVIEWS
-        folder.mkdir(exist_ok=True)
-        images.write(folder / f"step-{step:06d}.png", picture)
+        images.write(self._workdir / PREVIEWS / f"step-{step:06d}.png", picture)
         if self._board:
             self._board.picture(images.to_uint8(picture), step)
 

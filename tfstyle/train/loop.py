@@ -61,6 +61,8 @@ def train(model, batches, settings, workdir, *, run=None, change=False, start=No
     """
     workdir = pathlib.Path(workdir)
     workdir.mkdir(parents=True, exist_ok=True)
+    for left in (*workdir.glob(".*.part"), *workdir.glob(".[0-9]*.npz")):  # half-written when a run was killed
+        left.unlink(missing_ok=True)
     path = workdir / CHECKPOINT
     done, pending = _prepared(model, settings, path, None if change else run, start)
     line, journal, stopped = _Line(pending), Journal(workdir, done), False

@@ -112,6 +112,11 @@ class ArbitrarySettings:
         check_fields(self)
         if self.crop % 16:
             raise InputError(f"crop must be a multiple of 16; received {self.crop}.")
+        if self.photo_side is not None and self.photo_side < self.crop:
+            raise InputError(
+                f"photo_side ({self.photo_side}) is under crop ({self.crop}), so that photographs would be reduced and "
+                "enlarged again; raise it, best to one and a half crops."
+            )
         if self.photos * self.styles < 2:
             raise InputError("photos x styles must be at least 2, of which one serves identity; raise one.")
         if len(self.widths) != 4:

@@ -63,7 +63,10 @@ class StyleBank:
 
     def __init__(self, pictures, folder, sizes=(224, 320), dtype="float32", side=224, told=None):
         self._folder = pathlib.Path(folder)
-        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"The folder {folder} cannot be made ({error.strerror}); name another bank.") from None
         self._side = side
         views = self._views(pictures, sizes, told)
         self._count = len(views)
@@ -74,8 +77,11 @@ class StyleBank:
             measure = _measurer(dtype, side)
             for first in missing:
                 self._measure(pictures, views, first, measure, told)
-        self._grams = [np.load(self._paths(first)[0], mmap_mode="r") for first in firsts]
-        self._moments = np.concatenate([np.load(self._paths(first)[1]) for first in firsts])
+        try:
+            self._grams = [np.load(self._paths(first)[0], mmap_mode="r") for first in firsts]
+            self._moments = np.concatenate([np.load(self._paths(first)[1]) for first in firsts])
+        except (ValueError, EOFError):  # what NumPy makes of a damaged file
+            raise InputError(f"Figures of paintings in {folder} are damaged; delete that folder.") from None
 
     def __len__(self):
         return self._count
@@ -99,14 +105,17 @@ class StyleBank:
         path = self._folder / "views.json"
         of = {"pictures": pictures.fingerprint, "sizes": list(sizes), "side": self._side}
         if path.exists():
-            found = {"side": 224} | json.loads(path.read_text())
+            try:
+                found = {"side": 224, "views": [], **json.loads(path.read_text())}
+            except (ValueError, TypeError):
+                raise InputError(f"{path} is damaged; delete the folder {self._folder}.") from None
             if {key: found.get(key) for key in of} != of:
                 raise InputError(
                     f"{self._folder} holds figures of other paintings or sizes; delete it or name another folder."
                 )
             return [tuple(view) for view in found["views"]]
-        for old in (*self._folder.glob("grams-*.npy"), *self._folder.glob("moments-*.npy")):
-            old.unlink()  # of nobody knows which paintings
+        if next(self._folder.glob("grams-*.npy"), None):
+            raise InputError(f"{self._folder} holds figures of nobody knows which paintings; delete it or name another.")
         if told:
             told(0, len(pictures))
         views = []
