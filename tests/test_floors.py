@@ -24,6 +24,7 @@ FLOORS = {
     "tfstyle.api": 4,
     "tfstyle.controls": 4,
     "tfstyle.foreign": 4,
+    "tfstyle.moments": 3,
     "tfstyle.stylizer": 4,
     "tfstyle.tiles": 4,
     "tfstyle.movie": 4,

@@ -12,7 +12,7 @@ import tensorflow as tf
 from PIL import Image
 
 import tfstyle
-from tfstyle import images, stylizer
+from tfstyle import images, moments, stylizer
 from tfstyle.checks import InputError
 from tfstyle.losses.style import mean_and_std
 from tfstyle.nets import arbitrary_weights
@@ -71,10 +71,10 @@ def test_large_pictures_are_measured_strip_by_strip(engine, monkeypatch):
     """The same moments to rounding: 203 rows in strips of 80, the features of the last one rounded down."""
     picture = np.random.default_rng(5).random((1, 203, 40, 3), np.float32)
     whole, seen = engine._moments(picture), []
-    monkeypatch.setattr(stylizer, "_AT_ONCE", 1)
-    measure = engine._measure_strip
+    monkeypatch.setattr(moments, "_AT_ONCE", 1)
+    measure = engine._moments._measure_strip
     monkeypatch.setattr(
-        engine, "_measure_strip", lambda p, *rows: seen.append((p.shape[1], *rows)) or measure(p, *rows)
+        engine._moments, "_measure_strip", lambda p, *rows: seen.append((p.shape[1], *rows)) or measure(p, *rows)
     )
     np.testing.assert_allclose(engine._moments(picture), whole, rtol=1e-5, atol=1e-5)
     assert seen == [(120, 0, 40), (160, 40, 40), (83, 40, 0)]
@@ -83,8 +83,8 @@ def test_large_pictures_are_measured_strip_by_strip(engine, monkeypatch):
 def test_a_smaller_margin_would_show(engine, monkeypatch):
     picture = np.random.default_rng(5).random((1, 120, 24, 3), np.float32)
     whole = engine._moments(picture)
-    monkeypatch.setattr(stylizer, "_AT_ONCE", 1)
-    monkeypatch.setattr(stylizer, "_MARGIN", 16)
+    monkeypatch.setattr(moments, "_AT_ONCE", 1)
+    monkeypatch.setattr(moments, "MARGIN", 16)
     assert np.abs(engine._moments(picture) - whole).max() > 1e-3
 
 
@@ -183,7 +183,7 @@ def test_batches_of_unlike_shapes(engine, photo, codes):
 
 
 def test_strength_0_is_the_photo_and_asks_no_network(engine, monkeypatch, photo, painting, codes):
-    for name in ("_measure", "_paint", "_predictor"):
+    for name in ("_moments", "_paint", "_predictor"):
         monkeypatch.setattr(engine, name, pytest.fail)
     bytes_ = images.to_uint8(photo)
     np.testing.assert_array_equal(pixels(engine.stylize(bytes_, [painting, codes[0]], strength=0, size=None)), bytes_)
@@ -275,7 +275,7 @@ def test_pictures_of_any_size_are_one_graph(engine, photo, painting):
     for size in (16 * 4, 61, 80):
         engine.stylize(photo, painting, size=size, strength=0.5)
     assert engine._paint.experimental_get_tracing_count() == 1
-    assert engine._measure.experimental_get_tracing_count() == 1
+    assert engine._moments._measure.experimental_get_tracing_count() == 1
 
 
 # Memory and precision
@@ -315,8 +315,8 @@ def test_precisions(network_file, monkeypatch, wins, asked, network, reader):
     told = []
     monkeypatch.setattr("tfstyle.gatys.precision.bfloat16_wins", lambda: (wins, "a test says so"))
     monkeypatch.setattr(arbitrary_weights, "load", lambda _, dtype: told.append(dtype) or (None, None, CONFIG))
-    monkeypatch.setattr(stylizer, "vgg", lambda _, dtype: told.append(dtype))
-    monkeypatch.setattr(stylizer, "_traced", lambda *_: (None, None, None))
+    monkeypatch.setattr(stylizer, "MomentsReader", told.append)
+    monkeypatch.setattr(stylizer, "_traced", lambda _: None)
     tfstyle.ArbitraryStylizer(network_file, precision=asked)
     assert told == [network, reader]
 

@@ -13,17 +13,13 @@ from tfstyle.controls import PRECISIONS, Controls, check_model, read_style
 from tfstyle.foreign import ForeignModel
 from tfstyle.gatys.memory import available, limit_arenas
 from tfstyle.gatys.precision import resolve
-from tfstyle.losses.style import mean_and_std
+from tfstyle.moments import MARGIN, MomentsReader
 from tfstyle.nets import arbitrary_weights
-from tfstyle.nets.arbitrary import PREDICTOR_LAYERS
-from tfstyle.nets.vgg import layer_info, vgg
 
 __all__ = ["ArbitraryStylizer"]
 
-# Pixels that go through a network at once, if pictures and strips of them allow the choice.
+# Pixels that go through a network at once, where there are several pictures.
 _AT_ONCE = 2**20
-# Rows around a strip: relu4_1 sees 37 px in each direction. A multiple of its stride.
-_MARGIN = 40
 # Memory, measured: TensorFlow, Keras and the weights; bytes a pixel in the transformer and in VGG-19 to relu4_1.
 _BASE = 800 * 2**20
 _PAINT = {"float32": 640, "bfloat16": 320}
@@ -66,7 +62,8 @@ class ArbitraryStylizer:
         inner = "mixed_bfloat16" if self._dtype == "bfloat16" else "float32"  # weights of norms stay float32
         self._predictor, transformer, config = arbitrary_weights.load(model, inner)
         self._code_size = config.code
-        self._measure, self._measure_strip, self._paint = _traced(vgg(PREDICTOR_LAYERS, dtype=self._dtype), transformer)
+        self._moments = MomentsReader(self._dtype)
+        self._paint = _traced(transformer)
 
     def style_code(self, style, style_size=512):
         """The code of a style: a few numbers that can be kept (np.save), sent and mixed, in place of the picture.
@@ -211,19 +208,6 @@ class ArbitraryStylizer:
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _moments(self, pictures):
-        """(N, H, W, 3) -> (N, 1920): mean and deviation of VGG-19's features, of large pictures strip by strip."""
-        height, width = pictures.shape[1:3]
-        rows = max(2 * _MARGIN, _AT_ONCE // width // 8 * 8)
-        edges = [*range(0, height - 7, rows), height]  # the last strip has a row of relu4_1, too
-        strips, parts = list(itertools.pairwise(edges)), []
-        if len(strips) == 1:
-            return self._measure(pictures).numpy()
-        for top, bottom in strips:
-            above, below = min(top, _MARGIN), min(height - bottom, _MARGIN)
-            parts.append(self._measure_strip(pictures[:, top - above:bottom + below], above, below).numpy())
-        return _joined(np.stack(parts), np.array([b - a for a, b in strips]))
-
     def _checked_code(self, code):
         code = np.asarray(code)
         if code.shape != (self._code_size,) or code.dtype.kind != "f":
@@ -255,34 +239,19 @@ class ArbitraryStylizer:
     def _need(self, height, width, painted):
         """Peak memory in bytes, roughly: of the transformer, or of VGG-19 on a strip."""
         pixels = height * width
-        measured = min(pixels, _AT_ONCE + 2 * _MARGIN * width) * _MEASURE[self._dtype]
+        measured = min(pixels, _AT_ONCE + 2 * MARGIN * width) * _MEASURE[self._dtype]
         return _BASE + 100 * pixels + max(measured, pixels * _PAINT[self._dtype] * painted)
 
 
-def _traced(reader, transformer):
-    """(measure, measure_strip, paint) as graphs for pictures of any size, each traced once."""
-    pictures, rows = tf.TensorSpec((None, None, None, 3)), tf.TensorSpec((), tf.int32)
-    codes = tf.TensorSpec(transformer.input_shape[1])
-
-    @tf.function(input_signature=[pictures])
-    def measure(images):
-        """Moments (N, 1920) of the features."""
-        return tf.concat([moment for found in reader(images).values() for moment in mean_and_std(found)], axis=-1)
-
-    @tf.function(input_signature=[pictures, rows, rows])
-    def measure_strip(images, above, below):
-        """The same, but for so many rows of the picture above and below."""
-        found = []
-        for name, features in reader(images).items():
-            stride = layer_info(name)[1]
-            found += mean_and_std(features[:, above // stride:tf.shape(features)[1] - below // stride])
-        return tf.concat(found, axis=-1)
+def _traced(transformer):
+    """The transformer as a graph for pictures of any size, traced once."""
+    pictures, codes = tf.TensorSpec((None, None, None, 3)), tf.TensorSpec(transformer.input_shape[1])
 
     @tf.function(input_signature=[pictures, codes])
     def paint(images, under):
         return transformer([images, under])
 
-    return measure, measure_strip, paint
+    return paint
 
 
 def _array(name, value):
@@ -294,17 +263,3 @@ def _array(name, value):
 
 def _is_code(style):
     return getattr(style, "ndim", None) == 1
-
-
-def _joined(moments, rows):
-    """Moments of strips (S, N, 1920) of so many picture rows each (S,) as those of the whole: (N, 1920)."""
-    parts, start = [], 0
-    for name in PREDICTOR_LAYERS:
-        width, stride, _ = layer_info(name)
-        mean, deviation = moments[..., start:start + width], moments[..., start + width:start + 2 * width]
-        share = (rows // stride / (rows // stride).sum())[:, None, None]
-        whole = (share * mean).sum(0)
-        variance = (share * (deviation**2 + (mean - whole) ** 2)).sum(0)
-        parts += [whole, np.sqrt(variance)]
-        start += 2 * width
-    return np.concatenate(parts, axis=-1).astype("float32")
