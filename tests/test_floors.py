@@ -10,6 +10,7 @@ ROOT = pathlib.Path(__file__).parents[1] / "tfstyle"
 # The ground may be used by all. A key covers a module, or every module of a folder that has no longer key.
 FLOORS = {
     "tfstyle": 0,
+    "tfstyle.atomic": -1,
     "tfstyle.checks": -1,
     "tfstyle.version": -1,
     "tfstyle.settings": 0,

@@ -1,14 +1,12 @@
 """Files beside the picture: checked before the work, and afterwards written whole or not at all."""
 
-import contextlib
 import io
 import json
 import os
-import secrets
-import shutil
 import stat
 import tempfile
 
+from tfstyle.atomic import replaced
 from tfstyle.checks import InputError, closest
 from tfstyle.cli.watch import parts
 
@@ -81,19 +79,11 @@ def _check_writable(folder, label):
 
 def _write_whole(path, data, flag):
     """A file of these bytes, whole or not at all."""
-    target = os.path.realpath(path)
-    beside = os.path.join(os.path.dirname(target), f".tfstyle-{secrets.token_hex(8)}.tmp")
     try:
-        with open(beside, "xb") as file:
+        with replaced(path) as beside, open(beside, "xb") as file:
             file.write(data)
-        if os.path.exists(target):
-            shutil.copymode(target, beside)
-        os.replace(beside, target)
     except OSError as error:
         raise InputError(f"{flag} {path!r} could not be written ({error.strerror}).") from None
-    finally:
-        with contextlib.suppress(OSError):
-            os.remove(beside)
 
 
 def trace(path, told):

@@ -9,6 +9,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
+from tfstyle.atomic import replaced
 from tfstyle.checks import InputError
 
 _FORMAT = "tfstyle-gatys-1"
@@ -58,14 +59,8 @@ def save(path, run, progress, image, best, average, state):
         else:
             arrays[f"state/{key}"] = np.asarray(value)
     head = {"format": _FORMAT, "run": run, "progress": progress, "lists": counts}
-    path = pathlib.Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(beside, "wb") as file:
-            np.savez(file, head=np.frombuffer(json.dumps(head).encode(), np.uint8), **arrays)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with replaced(path) as beside, open(beside, "wb") as file:
+        np.savez(file, head=np.frombuffer(json.dumps(head).encode(), np.uint8), **arrays)
 
 
 def read(path):

@@ -8,8 +8,6 @@ import contextlib
 import dataclasses
 import io
 import os
-import secrets
-import shutil
 import stat
 import tempfile
 
@@ -17,6 +15,7 @@ import numpy as np
 from PIL import Image, features
 from PIL import __version__ as pillow_version
 
+from tfstyle.atomic import replaced
 from tfstyle.checks import InputError, check_number, closest
 from tfstyle.images.geometry import LEAST_SIDE, check_shape, resize
 from tfstyle.images.pixels import checked, decoded, floats, opened, split
@@ -194,18 +193,11 @@ def write(path, picture, alpha=None, *, quality=95):
         (image.convert("RGB") if kind == "JPEG" else image).save(data, kind, **options)
     except Exception as error:
         raise InputError(f"{label} could not be encoded as {kind} ({error}); try .png.") from error
-    temporary = os.path.join(os.path.dirname(target), f".tfstyle-{secrets.token_hex(8)}.tmp")
     try:
-        with open(temporary, "xb") as file:  # not tempfile, whose files nobody else may read
+        with replaced(target) as beside, open(beside, "xb") as file:  # not tempfile, whose files nobody else may read
             file.write(data.getbuffer())
-        if os.path.exists(target):
-            shutil.copymode(target, temporary)
-        os.replace(temporary, target)
     except OSError as error:
         raise _unwritable(label, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            os.remove(temporary)
 
 
 def _open(path, label):

@@ -3,12 +3,12 @@
 import dataclasses
 import io
 import json
-import os
 import pathlib
 
 import keras
 import numpy as np
 
+from tfstyle import atomic
 from tfstyle.checks import InputError
 from tfstyle.nets.arbitrary import ArbitraryConfig, style_predictor, transformer
 from tfstyle.weights.files import ARBITRARY, shipped
@@ -36,18 +36,14 @@ def save(path, predictor, transformer, config):
     kind = path.suffix.lower()
     if kind not in (_NPZ, _KERAS):
         raise InputError(f"{path} has an unknown ending: the network is written as {_NPZ} or {_KERAS}.")
-    beside = path.with_name(f".{os.getpid()}.{path.name}")
     try:
-        if kind == _NPZ:
-            with open(beside, "wb") as file:
-                np.savez(file, **_packed(predictor, transformer, config))
-        else:
-            _whole(predictor, transformer).save(beside)
-        os.replace(beside, path)
+        with atomic.replaced(path) as beside:
+            if kind == _NPZ:
+                np.savez(beside, **_packed(predictor, transformer, config))
+            else:
+                _whole(predictor, transformer).save(beside)
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error.strerror}); choose another place.") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def load(name="default", dtype="float32"):

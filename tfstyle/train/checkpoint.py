@@ -7,11 +7,10 @@ Both backends read both's.
 
 import contextlib
 import json
-import os
-import pathlib
 
 import numpy as np
 
+from tfstyle import atomic
 from tfstyle.checks import InputError
 
 __all__ = ["all_finite", "check_same_run", "read_head", "replaced", "restore", "save"]
@@ -19,19 +18,12 @@ __all__ = ["all_finite", "check_same_run", "read_head", "replaced", "restore", "
 
 @contextlib.contextmanager
 def replaced(path):
-    """A file to write bytes to that takes the place of `path` once it is complete, so that a kill leaves old or new."""
-    path = pathlib.Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """A file to write bytes to that takes the place of `path` once it is complete; a disk that refuses is told of."""
     try:
-        with open(beside, "wb") as file:
+        with atomic.replaced(path) as beside, open(beside, "wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error.strerror or error}); make room and go on.") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def save(model, step, path, *, run=None, pending=None):

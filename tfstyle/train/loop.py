@@ -9,6 +9,7 @@ import time
 
 import keras
 
+from tfstyle import atomic
 from tfstyle.train import checkpoint, devices
 from tfstyle.train.journal import Journal
 from tfstyle.train.settings import TrainSettings
@@ -61,7 +62,7 @@ def train(model, batches, settings, workdir, *, run=None, change=False, start=No
     """
     workdir = pathlib.Path(workdir)
     workdir.mkdir(parents=True, exist_ok=True)
-    for left in (*workdir.glob(".*.part"), *workdir.glob(".[0-9]*.npz")):  # half-written when a run was killed
+    for left in workdir.glob(atomic.LEFT):  # half-written when a run was killed
         left.unlink(missing_ok=True)
     path = workdir / CHECKPOINT
     done, pending = _prepared(model, settings, path, None if change else run, start)
