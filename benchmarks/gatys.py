@@ -87,7 +87,7 @@ def gradient(arguments):
 
     from tfstyle import images
     from tfstyle.gatys.objective import Objective
-    from tfstyle.gatys.precision import bfloat16_wins
+    from tfstyle.machine import bfloat16_wins
     from tfstyle.gatys.settings import GatysSettings
 
     content, style = pairs(arguments)[0]
@@ -120,7 +120,7 @@ def gradient(arguments):
 def memory(arguments):
     """Peak resident memory of `tfstyle optimize`, beside the estimate made before the run."""
     from tfstyle.gatys.memory import estimate
-    from tfstyle.gatys.precision import resolve
+    from tfstyle.machine import resolve
     from tfstyle.gatys.settings import GatysSettings
 
     content, style = pairs(arguments)[0]
@@ -152,7 +152,7 @@ def quality(arguments):
 def curves(arguments):
     """Weighted loss, as the plain float32 network sees it at the full size, after so many seconds of optimising."""
     from tfstyle import gatys, images
-    from tfstyle.gatys.precision import bfloat16_wins
+    from tfstyle.machine import bfloat16_wins
 
     content, style = pairs(arguments)[0]
     photo, painting = (images.read(p, size=arguments.size).rgb for p in (content, style))

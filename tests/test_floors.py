@@ -13,6 +13,7 @@ FLOORS = {
     "tfstyle.atomic": -1,
     "tfstyle.checks": -1,
     "tfstyle.version": -1,
+    "tfstyle.machine": 0,
     "tfstyle.settings": 0,
     "tfstyle.weights": 0,
     "tfstyle.images": 1,

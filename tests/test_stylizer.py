@@ -297,7 +297,7 @@ def test_a_picture_that_does_not_fit_is_refused(engine, monkeypatch, photo, pain
 
 def test_bfloat16_is_close_to_float32(network_file, monkeypatch, photo, painting, engine, codes):
     """Three significant digits in the convolutions: a hundredth of the range on average, of random weights."""
-    monkeypatch.setattr("tfstyle.gatys.precision.bfloat16_wins", lambda: (True, "a test says so"))
+    monkeypatch.setattr("tfstyle.machine.bfloat16_wins", lambda: (True, "a test says so"))
     rough = tfstyle.ArbitraryStylizer(network_file, precision="bfloat16")
     code = rough.style_code(painting, 48)
     assert code.dtype == np.float32
@@ -313,7 +313,7 @@ def test_bfloat16_is_close_to_float32(network_file, monkeypatch, photo, painting
 ])
 def test_precisions(network_file, monkeypatch, wins, asked, network, reader):
     told = []
-    monkeypatch.setattr("tfstyle.gatys.precision.bfloat16_wins", lambda: (wins, "a test says so"))
+    monkeypatch.setattr("tfstyle.machine.bfloat16_wins", lambda: (wins, "a test says so"))
     monkeypatch.setattr(arbitrary_weights, "load", lambda _, dtype: told.append(dtype) or (None, None, CONFIG))
     monkeypatch.setattr(stylizer, "MomentsReader", told.append)
     monkeypatch.setattr(stylizer, "_traced", lambda _: None)
@@ -322,7 +322,7 @@ def test_precisions(network_file, monkeypatch, wins, asked, network, reader):
 
 
 def test_bfloat16_where_it_would_be_emulated(network_file, monkeypatch):
-    monkeypatch.setattr("tfstyle.gatys.precision.bfloat16_wins", lambda: (False, "a test says so"))
+    monkeypatch.setattr("tfstyle.machine.bfloat16_wins", lambda: (False, "a test says so"))
     assert "use precision='auto'" in refusal(tfstyle.ArbitraryStylizer, network_file, precision="bfloat16")
 
 

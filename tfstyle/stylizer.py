@@ -11,8 +11,7 @@ from tfstyle import images
 from tfstyle.checks import InputError, check_choice, check_number, check_weights
 from tfstyle.controls import PRECISIONS, Controls, check_model, read_style
 from tfstyle.foreign import ForeignModel
-from tfstyle.gatys.memory import available, limit_arenas
-from tfstyle.gatys.precision import resolve
+from tfstyle.machine import available, limit_arenas, resolve
 from tfstyle.moments import MARGIN, MomentsReader
 from tfstyle.nets import arbitrary_weights
 

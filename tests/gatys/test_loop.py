@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfstyle.checks import InputError
 from tfstyle.gatys import GatysSettings, NonFiniteError, optimize
-from tfstyle.gatys.precision import resolve
+from tfstyle.machine import resolve
 from tfstyle.images import resize
 
 SHALLOW = dict(content_layers="relu2_1", style_layers=("relu1_1", "relu2_1"))  # for a quick start
@@ -94,7 +94,7 @@ def test_a_run_that_does_not_fit_is_refused_before_it_starts(run, monkeypatch, p
 
 @pytest.mark.parametrize("wins", [True, False])
 def test_auto_is_bfloat16_where_it_wins(monkeypatch, wins):
-    monkeypatch.setattr("tfstyle.gatys.precision.bfloat16_wins", lambda: (wins, "a test says so"))
+    monkeypatch.setattr("tfstyle.machine.bfloat16_wins", lambda: (wins, "a test says so"))
     assert resolve("auto") == ("bfloat16" if wins else "float32")
     assert resolve("float32") == "float32"
     if wins:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tfstyle.gatys import Record
-from tfstyle.gatys.precision import bfloat16_wins
+from tfstyle.machine import bfloat16_wins
 from tfstyle.images import fit, to_uint8
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")

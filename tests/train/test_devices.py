@@ -66,7 +66,7 @@ def test_precision_under_jax(jax, platform, told, wins):
 
 def test_precision_under_tensorflow_is_that_of_the_optimizer(tensorflow, monkeypatch):
     fake = types.SimpleNamespace(resolve=lambda precision: f"resolved {precision}")
-    monkeypatch.setitem(sys.modules, "tfstyle.gatys.precision", fake)
+    monkeypatch.setitem(sys.modules, "tfstyle.machine", fake)
     tensorflow()
     assert devices.convolutions("auto") == "resolved auto" and devices.convolutions("float32") == "float32"
 

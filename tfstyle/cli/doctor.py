@@ -142,8 +142,7 @@ def probe():
     import tensorflow as tf
     from PIL import features
 
-    from tfstyle.gatys.memory import available
-    from tfstyle.gatys.precision import bfloat16_wins
+    from tfstyle.machine import available, bfloat16_wins
 
     devices = []
     for device in tf.config.list_physical_devices():

@@ -12,14 +12,14 @@ import tensorflow as tf
 from tfstyle.checks import InputError, check_weights
 import tfstyle.gatys.checkpoint as checkpoints
 from tfstyle.gatys import optimizers
-from tfstyle.gatys.memory import check_fits, give_back, limit_arenas
+from tfstyle.gatys.memory import check_fits, give_back
 from tfstyle.gatys.objective import Objective
-from tfstyle.gatys.precision import make_deterministic, resolve
 from tfstyle.gatys.pyramid import plan, scaled
 from tfstyle.gatys.record import NonFiniteError, Record, Result
 from tfstyle.gatys.settings import GatysSettings
 from tfstyle.images import LEAST_SIDE, read, resize
 from tfstyle.images.geometry import check_shape
+from tfstyle.machine import limit_arenas, make_deterministic, resolve
 from tfstyle.nets.vgg import layer_info
 
 # Writing a checkpoint takes a tenth of a second; a kill costs at most this many seconds of work.

@@ -2,17 +2,13 @@
 
 import ctypes
 import gc
-import pathlib
-
-import psutil
 
 from tfstyle.checks import InputError
-from tfstyle.gatys.precision import bfloat16_wins
 from tfstyle.images import LEAST_SIDE, fitted_shape
+from tfstyle.machine import available, bfloat16_wins
 from tfstyle.nets.vgg import layer_info
 
 _MIB = 1024**2
-_M_ARENA_MAX = -8  # of glibc's malloc.h
 # TensorFlow, Keras, the network's weights twice (the run's and the report's) and what Python needs.
 _BASE = 820 * _MIB
 
@@ -39,22 +35,6 @@ def estimate(height, width, settings, dtype):
     return int(_BASE + max(run + statistics, report) + kept)
 
 
-def available():
-    """Memory that this process may still take, in bytes: the machine's, or its control group's if that is less."""
-    free = psutil.virtual_memory().available
-    group = pathlib.Path("/sys/fs/cgroup")
-    try:
-        limit, used = ((group / name).read_text().strip() for name in ("memory.max", "memory.current"))
-        if limit != "max":
-            counts = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-            # The kernel gives the cache of files back when memory gets short.
-            cached = int(counts["active_file"]) + int(counts["inactive_file"])
-            free = min(free, int(limit) - int(used) + cached)
-    except (OSError, ValueError, KeyError):
-        pass  # no control group, or one that sets no limit
-    return free + psutil.Process().memory_info().rss
-
-
 def check_fits(height, width, settings, dtype):
     """Raises `InputError` naming two remedies when a run would not fit into memory; returns the estimate in bytes."""
     need, have = estimate(height, width, settings, dtype), available()
@@ -73,14 +53,6 @@ def check_fits(height, width, settings, dtype):
         f"A {width}x{height} px picture needs about {need / 2**30:.1f} GiB of memory and {have / 2**30:.1f} GiB are "
         f"free; {', '.join([*remedies, 'close other programs'])} or take a machine with more memory."
     )
-
-
-def limit_arenas():
-    """Keeps glibc from giving each of TensorFlow's threads a heap of its own: 50 MiB less at 512 px, and no slower."""
-    try:
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
-    except (AttributeError, OSError, TypeError):
-        pass  # another C library, which has its own ways
 
 
 def give_back():

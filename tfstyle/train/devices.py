@@ -36,7 +36,7 @@ def convolutions(precision):
     if precision == "float32":
         return precision
     if keras.backend.backend() == "tensorflow":
-        from tfstyle.gatys.precision import resolve
+        from tfstyle.machine import resolve
 
         return resolve(precision)
     wins = keras.backend.backend() == "jax" and _jax_bfloat16()
