@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
-from tfstyle.losses.style import mean_and_std
+from tfstyle.losses.style import joined_moments
 from tfstyle.nets.arbitrary import PREDICTOR_LAYERS
 from tfstyle.nets.vgg import layer_info, vgg
 
@@ -48,16 +48,16 @@ def _traced(reader):
     @tf.function(input_signature=[pictures])
     def measure(images):
         """Moments (N, 1920) of the features."""
-        return tf.concat([moment for found in reader(images).values() for moment in mean_and_std(found)], axis=-1)
+        return joined_moments(reader(images).values())
 
     @tf.function(input_signature=[pictures, rows, rows])
     def measure_strip(images, above, below):
         """The same, but for so many rows of the picture above and below."""
-        found = []
+        maps = []
         for name, features in reader(images).items():
             stride = layer_info(name)[1]
-            found += mean_and_std(features[:, above // stride:tf.shape(features)[1] - below // stride])
-        return tf.concat(found, axis=-1)
+            maps.append(features[:, above // stride:tf.shape(features)[1] - below // stride])
+        return joined_moments(maps)
 
     return measure, measure_strip
 

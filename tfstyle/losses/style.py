@@ -45,6 +45,18 @@ def mean_and_std(features):
     return mean, ops.sqrt(variance + _TINY)
 
 
+def joined_moments(maps):
+    """`mean_and_std` of several layers side by side.
+
+    Args:
+        maps: feature maps (N, h, w, C) of one batch, layer by layer.
+
+    Returns:
+        (N, 2 x all channels) float32: mean, then standard deviation, of each layer in turn.
+    """
+    return ops.concatenate([moment for features in maps for moment in mean_and_std(features)], axis=-1)
+
+
 def mean_and_covariance(features):
     """The Gaussian fitted to the features: mean (N, C) and covariance (N, C, C), float32."""
     rows, positions = _positions(features)

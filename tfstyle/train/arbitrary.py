@@ -12,7 +12,7 @@ from keras import ops
 
 from tfstyle.checks import InputError
 from tfstyle.losses import content_loss, total_variation
-from tfstyle.losses.style import mean_and_std
+from tfstyle.losses.style import joined_moments
 from tfstyle.nets import arbitrary_weights
 from tfstyle.nets.arbitrary import PREDICTOR_LAYERS, ArbitraryConfig, style_predictor, transformer
 from tfstyle.nets.vgg import vgg
@@ -144,7 +144,7 @@ class Training(keras.Model):
     @staticmethod
     def moments(features):
         """What the predictor reads of {layer of PREDICTOR_LAYERS: (N, H, W, C)}: (N, 1920) float32."""
-        return ops.concatenate([one for name in PREDICTOR_LAYERS for one in mean_and_std(features[name])], axis=-1)
+        return joined_moments(features[name] for name in PREDICTOR_LAYERS)
 
     def _wanted(self, batch):
         """(moments (N, 2944), [Gram matrix (N, C, C) of Frobenius norm 1]): measured before, or of crops now."""

@@ -11,10 +11,9 @@ import shutil
 
 import keras
 import numpy as np
-from keras import ops
 
 from tfstyle.checks import InputError
-from tfstyle.losses.style import gram_matrix, mean_and_std
+from tfstyle.losses.style import gram_matrix, joined_moments
 from tfstyle.nets.vgg import layer_info, vgg
 from tfstyle.train import data, devices
 from tfstyle.train.checkpoint import replaced
@@ -36,8 +35,8 @@ def statistics(features):
         (moments (N, 2 x channels of all layers): mean, standard deviation of each layer in turn,
         [Gram matrix (N, C, C) of each layer]), float32.
     """
-    moments = [moment for layer in STYLE_LAYERS for moment in mean_and_std(features[layer])]
-    return ops.concatenate(moments, axis=-1), [gram_matrix(features[layer]) for layer in STYLE_LAYERS]
+    maps = [features[layer] for layer in STYLE_LAYERS]
+    return joined_moments(maps), [gram_matrix(one) for one in maps]
 
 
 def packed_size():
