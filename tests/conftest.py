@@ -77,6 +77,20 @@ def other_painting():
     return _frozen(squares[..., None] * [0.9, 0.6, 0.1] + 0.05)
 
 
+@pytest.fixture(scope="session")
+def refusal():
+    """Calls a function that must refuse its arguments, and returns its one sentence."""
+    from tfstyle.checks import InputError
+
+    def call(function, *args, **options):
+        with pytest.raises(InputError) as error:
+            function(*args, **options)
+        assert "\n" not in str(error.value) and str(error.value)[-1] in ".?"
+        return str(error.value)
+
+    return call
+
+
 @pytest.fixture
 def threads(monkeypatch):
     """Processes that a test starts take all cores, as they do at users' machines."""

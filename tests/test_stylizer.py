@@ -1,18 +1,14 @@
 """The one-pass engine: codes, mixing, strength, batches, precision, other makers' models, and what it refuses."""
 
 import functools
-import http.server
 import os
-import tarfile
-import threading
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
 
 import tfstyle
-from tfstyle import images, moments, stylizer
+from tfstyle import images, stylizer
 from tfstyle.checks import InputError
 from tfstyle.losses.style import mean_and_std
 from tfstyle.nets import arbitrary_weights
@@ -27,13 +23,6 @@ CONFIG = ArbitraryConfig()
 
 def pixels(image):
     return np.asarray(image, np.uint8)
-
-
-def refusal(function, *args, **options):
-    with pytest.raises(InputError) as error:
-        function(*args, **options)
-    assert "\n" not in str(error.value) and str(error.value)[-1] in ".?"
-    return str(error.value)
 
 
 @pytest.fixture(scope="module")
@@ -61,31 +50,10 @@ def test_a_code_is_what_the_predictor_makes_of_the_features(engine, network_file
     assert np.abs(codes[0] - codes[1]).max() > 0.1
 
 
-def test_the_size_at_which_a_style_is_shown_matters(engine, painting, codes):
+def test_the_size_at_which_a_style_is_shown_matters(engine, painting, codes, refusal):
     assert np.abs(engine.style_code(painting, 32) - codes[0]).max() > 0.01
     said = refusal(engine.style_code, painting, 8)
     assert said == "style_size must be a whole number of at least 16; received 8."
-
-
-def test_large_pictures_are_measured_strip_by_strip(engine, monkeypatch):
-    """The same moments to rounding: 203 rows in strips of 80, the features of the last one rounded down."""
-    picture = np.random.default_rng(5).random((1, 203, 40, 3), np.float32)
-    whole, seen = engine._moments(picture), []
-    monkeypatch.setattr(moments, "_AT_ONCE", 1)
-    measure = engine._moments._measure_strip
-    monkeypatch.setattr(
-        engine._moments, "_measure_strip", lambda p, *rows: seen.append((p.shape[1], *rows)) or measure(p, *rows)
-    )
-    np.testing.assert_allclose(engine._moments(picture), whole, rtol=1e-5, atol=1e-5)
-    assert seen == [(120, 0, 40), (160, 40, 40), (83, 40, 0)]
-
-
-def test_a_smaller_margin_would_show(engine, monkeypatch):
-    picture = np.random.default_rng(5).random((1, 120, 24, 3), np.float32)
-    whole = engine._moments(picture)
-    monkeypatch.setattr(moments, "_AT_ONCE", 1)
-    monkeypatch.setattr(moments, "MARGIN", 16)
-    assert np.abs(engine._moments(picture) - whole).max() > 1e-3
 
 
 def test_codes_are_mixed(engine, codes):
@@ -102,12 +70,12 @@ def test_codes_are_mixed(engine, codes):
     ([1, float("nan")], "at least 0 and not all 0"),
     (0.5, "must be a list of numbers"),
 ])
-def test_weights_that_do_not_work(engine, photo, codes, weights, words):
+def test_weights_that_do_not_work(engine, photo, codes, weights, words, refusal):
     assert words in refusal(engine.mix, codes, weights)
     assert words in refusal(engine.stylize, photo, list(codes), weights=weights, size=None)
 
 
-def test_codes_that_do_not_work(engine, photo, codes):
+def test_codes_that_do_not_work(engine, photo, codes, refusal):
     for wrong in (codes[0][:5], codes[0].astype(int), np.full(12, np.nan, np.float32)):
         assert "style code" in refusal(engine.mix, [wrong])
         assert "style code" in refusal(engine.stylize, photo, wrong, size=None)
@@ -166,14 +134,14 @@ def test_alpha_is_kept_and_gray_is_a_picture(engine, photo, codes):
 
 
 @pytest.mark.parametrize("shape", [(12, 48), (16, 333), (45, 15)])
-def test_a_long_painting_suits_a_small_photo(engine, painting, shape):
+def test_a_long_painting_suits_a_small_photo(engine, painting, shape, refusal):
     """Its short side at the photo's size would be under 16 px; unless asked for, no size is refused."""
     small, strip = images.resize(painting, (16, 16)), images.resize(painting, tuple(4 * side for side in shape))
     assert engine.stylize(small, strip, size=None).size == (16, 16)
     assert "use a size of at least" in refusal(engine.stylize, small, strip, size=None, style_size=16)
 
 
-def test_batches_of_unlike_shapes(engine, photo, codes):
+def test_batches_of_unlike_shapes(engine, photo, codes, refusal):
     said = "contents must all have one shape; stylize pictures of unlike shapes one by one."
     assert refusal(engine.stylize_batch, [photo, photo[:40]], codes) == said
     assert refusal(engine.stylize_batch, photo[None], [codes[0][:3], codes[0]]).startswith("codes must all have one")
@@ -182,7 +150,7 @@ def test_batches_of_unlike_shapes(engine, photo, codes):
 # Strength
 
 
-def test_strength_0_is_the_photo_and_asks_no_network(engine, monkeypatch, photo, painting, codes):
+def test_strength_0_is_the_photo_and_asks_no_network(engine, monkeypatch, photo, painting, codes, refusal):
     for name in ("_moments", "_paint", "_predictor"):
         monkeypatch.setattr(engine, name, pytest.fail)
     bytes_ = images.to_uint8(photo)
@@ -261,11 +229,11 @@ def test_batches_that_do_not_work(engine, contents, codes, strength, words):
     ({"size": 8}, "size must be a whole number of at least 16; received 8."),
     ({"style_size": 20.5}, "style_size must be a whole number of at least 16; received 20.5."),
 ])
-def test_settings_that_do_not_work(engine, photo, painting, options, words):
+def test_settings_that_do_not_work(engine, photo, painting, options, words, refusal):
     assert refusal(engine.stylize, photo, painting, **options) == words
 
 
-def test_pictures_that_do_not_work(engine, photo, painting):
+def test_pictures_that_do_not_work(engine, photo, painting, refusal):
     assert refusal(engine.stylize, "gone.png", painting).startswith("content picture 'gone.png' does not exist")
     assert refusal(engine.stylize, photo, np.zeros((9, 9))).startswith("style picture is 9x9 px")
     assert refusal(engine.stylize, photo, []) == "There is no style picture; give one or more."
@@ -281,7 +249,7 @@ def test_pictures_of_any_size_are_one_graph(engine, photo, painting):
 # Memory and precision
 
 
-def test_a_picture_that_does_not_fit_is_refused(engine, monkeypatch, photo, painting, codes):
+def test_a_picture_that_does_not_fit_is_refused(engine, monkeypatch, photo, painting, codes, refusal):
     need = engine._need(750, 1000, painted=True)
     monkeypatch.setattr(stylizer, "available", lambda: need)
     monkeypatch.setattr(engine, "_paint", pytest.fail)
@@ -321,7 +289,7 @@ def test_precisions(network_file, monkeypatch, wins, asked, network, reader):
     assert told == [network, reader]
 
 
-def test_bfloat16_where_it_would_be_emulated(network_file, monkeypatch):
+def test_bfloat16_where_it_would_be_emulated(network_file, monkeypatch, refusal):
     monkeypatch.setattr("tfstyle.machine.bfloat16_wins", lambda: (False, "a test says so"))
     assert "use precision='auto'" in refusal(tfstyle.ArbitraryStylizer, network_file, precision="bfloat16")
 
@@ -345,7 +313,7 @@ def test_a_keras_file_paints_what_the_npz_paints(tmp_path, engine, network_file,
     ("folder", "model 'folder' is a folder without a saved_model.pb; name the folder that holds it."),
     ("empty.npz", "empty.npz holds no arbitrary-style network of tfstyle, or is damaged"),
 ])
-def test_models_that_do_not_work(tmp_path, monkeypatch, model, words):
+def test_models_that_do_not_work(tmp_path, monkeypatch, model, words, refusal):
     monkeypatch.chdir(tmp_path)
     os.mkdir("folder")
     for name in ("text.txt", "empty.npz"):
@@ -353,138 +321,10 @@ def test_models_that_do_not_work(tmp_path, monkeypatch, model, words):
     assert refusal(tfstyle.ArbitraryStylizer, model).startswith(words)
 
 
-def test_an_unknown_precision(network_file):
+def test_an_unknown_precision(network_file, refusal):
     assert "did you mean 'float32'?" in refusal(tfstyle.ArbitraryStylizer, network_file, precision="float23")
 
 
-def test_without_shipped_weights_it_is_said_so(monkeypatch):
+def test_without_shipped_weights_it_is_said_so(monkeypatch, refusal):
     monkeypatch.setattr("tfstyle.controls.SHIPPED", {})
     assert "weights are not part of this version" in refusal(tfstyle.ArbitraryStylizer)
-
-
-# Models of other makes
-
-
-class Contract(tf.Module):
-    """Half the content and half the style's mean color; sides rounded up to a multiple of 4, as strides do."""
-
-    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3)), tf.TensorSpec((None, 256, 256, 3))])
-    def __call__(self, content, style):
-        extra = [[0, 0], *([0, -tf.shape(content)[axis] % 4] for axis in (1, 2)), [0, 0]]
-        content = tf.pad(content, extra)
-        return [0.5 * content + 0.5 * tf.reduce_mean(style, axis=(1, 2), keepdims=True)]
-
-
-@pytest.fixture(scope="module")
-def saved_model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("module") / "arbitrary" / "1"
-    tf.saved_model.save(Contract(), str(folder))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def broad_painting():
-    """A green square between red margins, which no model of 256 px sees."""
-    picture = np.zeros((40, 80, 3), np.uint8)
-    picture[..., 0], picture[:, 20:60] = 255, (0, 255, 0)
-    return picture
-
-
-def check_painted(image, photo):
-    green = 0.5 * photo + 0.5 * np.float32([0, 1, 0])
-    assert np.abs(pixels(image)[..., :3].astype(int) - images.to_uint8(green)).max() <= 1
-
-
-def test_a_saved_model_of_the_contract(saved_model, photo, broad_painting):
-    foreign = tfstyle.ArbitraryStylizer(saved_model)
-    image = foreign.stylize(np.dstack([photo, photo[..., 0]]), broad_painting, size=None)
-    assert image.mode == "RGBA" and image.size == (61, 45)
-    check_painted(image, photo)
-    assert "cannot be called as model(content, style)[0] with pictures of 61x45 and 128x128 px" in refusal(
-        foreign.stylize, photo, broad_painting, size=None, style_size=128)
-
-
-def test_what_a_foreign_model_has_not(saved_model, photo, painting):
-    foreign = tfstyle.ArbitraryStylizer(str(saved_model))
-    code = np.zeros(100, np.float32)
-    for call in (
-        lambda: foreign.style_code(painting),
-        lambda: foreign.mix([code]),
-        lambda: foreign.stylize(photo, [painting, painting]),
-        lambda: foreign.stylize(photo, painting, strength=0.5),
-        lambda: foreign.stylize(photo, code),
-        lambda: foreign.stylize_batch(photo[None], code[None]),
-    ):
-        said = refusal(call)
-        assert said.startswith(f"The model {str(saved_model)!r} takes one style picture at strength 1; codes, mixed")
-    said = refusal(tfstyle.ArbitraryStylizer, saved_model, precision="bfloat16")
-    assert said.endswith("computes in its own precision; use precision='auto'.")
-
-
-def test_saved_models_that_are_no_such_thing(tmp_path, photo, painting):
-    (tmp_path / "damaged").mkdir()
-    (tmp_path / "damaged" / "saved_model.pb").write_bytes(b"no model")
-    assert "damaged' cannot be loaded (" in refusal(tfstyle.ArbitraryStylizer, tmp_path / "damaged")
-    plain = tf.Module()
-    plain.number = tf.Variable(1.0)
-    tf.saved_model.save(plain, str(tmp_path / "plain"))
-    assert "cannot be called as model(content, style)" in refusal(tfstyle.ArbitraryStylizer, tmp_path / "plain")
-    plain.__class__ = type("Flat", (tf.Module,), {"__call__": tf.function(
-        lambda self, content, style: [tf.reduce_mean(content, axis=(1, 2, 3))],
-        input_signature=[tf.TensorSpec((None, None, None, 3)), tf.TensorSpec((None, 256, 256, 3))],
-    )})
-    tf.saved_model.save(plain, str(tmp_path / "flat"))
-    foreign = tfstyle.ArbitraryStylizer(tmp_path / "flat")
-    assert "answered with (1,), no picture" in refusal(foreign.stylize, photo, painting)
-
-
-@pytest.fixture
-def hub(tmp_path, saved_model, monkeypatch):
-    """A TF Hub of one model on this machine; yields its address."""
-    (tmp_path / "site" / "maker").mkdir(parents=True)
-    with tarfile.open(tmp_path / "site" / "maker" / "arbitrary", "w:gz") as archive:
-        archive.add(saved_model, ".")
-    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("no_proxy", "*")
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    handler = functools.partial(Quiet, directory=tmp_path / "site")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/maker"
-        server.shutdown()
-        thread.join()
-
-
-def test_a_handle_is_fetched_through_tensorflow_hub(hub, photo, broad_painting):
-    check_painted(tfstyle.ArbitraryStylizer(f"{hub}/arbitrary").stylize(photo, broad_painting, size=None), photo)
-    said = refusal(tfstyle.ArbitraryStylizer, f"{hub}/other")
-    assert said.startswith(f"The model '{hub}/other' could not be fetched (HTTPError): check the handle")
-
-
-def foreign_model(folder, answer):
-    """The stylizer of a SavedModel that answers with `answer`(content)."""
-    model = tf.Module()
-    model.__class__ = type("Answer", (tf.Module,), {"__call__": tf.function(
-        lambda self, content, style: [answer(content)],
-        input_signature=[tf.TensorSpec((None, None, None, 3)), tf.TensorSpec((None, 256, 256, 3))],
-    )})
-    tf.saved_model.save(model, str(folder))
-    return tfstyle.ArbitraryStylizer(folder)
-
-
-def test_foreign_answers_that_are_no_numbers(tmp_path, photo, painting):
-    engine = foreign_model(tmp_path / "nan", lambda content: content * np.nan)
-    assert "nan' answered with values that are no numbers; give another model." in refusal(
-        engine.stylize, photo, painting
-    )
-
-
-def test_a_foreign_answer_of_another_size_is_the_whole_picture(tmp_path, photo, painting):
-    engine = foreign_model(tmp_path / "twice", lambda content: tf.repeat(tf.repeat(content, 2, axis=1), 2, axis=2))
-    found = pixels(engine.stylize(photo, painting, size=None)).astype(int)
-    assert np.abs(found - images.to_uint8(photo)).mean() < 6

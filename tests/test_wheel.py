@@ -47,7 +47,8 @@ def check_painting(folder, verb, flags):
     code = f"import sys; sys.path.insert(0, {str(folder / 'site')!r}); import tfstyle, tfstyle.cli; "
     code += "print(tfstyle.__file__); sys.exit(tfstyle.cli.main(sys.argv[1:]))"
     done = subprocess.run(
-        [sys.executable, "-P", "-c", code, verb, "photo.png", "painting.png", "-o", f"{verb}.png", "--size", "48", *flags],
+        [sys.executable, "-P", "-c", code, verb, "photo.png", "painting.png", "-o", f"{verb}.png", "--size", "48",
+         *flags],
         cwd=folder, capture_output=True, text=True,
     )
     assert done.returncode == 0, done.stderr

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tfstyle.cli import main
 from tfstyle.gatys.record import Record, Result
 from tfstyle.gatys.settings import preset
 
@@ -14,6 +15,20 @@ def own_environment(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
     monkeypatch.setenv("COLUMNS", "100")
+
+
+@pytest.fixture
+def refused(capsys):
+    """Runs a command line that must exit 2, and returns its one sentence."""
+
+    def run(*words):
+        assert main(words) == 2
+        told = capsys.readouterr()
+        assert told.out == "" and told.err.startswith("tfstyle: ") and told.err.count("\n") == 1
+        assert told.err.rstrip()[-1] in ".?"
+        return told.err.strip().removeprefix("tfstyle: ")
+
+    return run
 
 
 @pytest.fixture

@@ -10,16 +10,6 @@ from tfstyle.cli import VERBS, flags, main
 from tfstyle.gatys.settings import PRESETS
 
 
-def refused(capsys, *words):
-    """The sentence with which a command line is refused."""
-    assert main(words) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.startswith("tfstyle: ") and told.err.count("\n") == 1
-    assert told.err.rstrip()[-1] in ".?"
-    return told.err.strip().removeprefix("tfstyle: ")
-
-
 def helped(capsys, *words):
     with pytest.raises(SystemExit) as end:
         main(words)
@@ -52,8 +42,8 @@ def helped(capsys, *words):
     (["doctor", "now"], "tfstyle doctor takes no argument 'now'; see tfstyle doctor --help."),
     (["--versoin"], "There is no flag --versoin; did you mean --version?"),
 ])
-def test_bad_words(capsys, words, sentence):
-    assert refused(capsys, *words) == sentence
+def test_bad_words(refused, words, sentence):
+    assert refused(*words) == sentence
 
 
 def test_nothing_said_shows_the_help_on_stderr(capsys):
@@ -99,13 +89,13 @@ def test_every_verb_has_help(capsys, verb):
     assert f"tfstyle {verb}" in helped(capsys, verb, "--help")
 
 
-def test_flagfile(capsys, folder):
+def test_flagfile(refused, folder):
     (folder / "recipe.flags").write_text("# ours\n--size=8\n")
     words = ["optimize", "photo.png", "paint.png", "-o", "x.png"]
     wanted = "--size must be a whole number of at least 16; received 8."
-    assert refused(capsys, *words, "--flagfile=recipe.flags") == wanted
-    assert refused(capsys, *words, "--flagfile", "recipe.flags") == wanted
-    assert refused(capsys, *words, "--flagfile=missing.flags") == (
+    assert refused(*words, "--flagfile=recipe.flags") == wanted
+    assert refused(*words, "--flagfile", "recipe.flags") == wanted
+    assert refused(*words, "--flagfile=missing.flags") == (
         "Unable to open flagfile: [Errno 2] No such file or directory: 'missing.flags'; "
         "see tfstyle optimize --help."
     )

@@ -23,13 +23,6 @@ def files(folder):
     return lambda: sorted(set(os.listdir()) - set(INPUTS))
 
 
-def refused(capsys, *words):
-    assert main(words) == 2
-    told = capsys.readouterr()
-    assert told.out == "" and told.err.startswith("tfstyle: ") and told.err.count("\n") == 1
-    return told.err.strip().removeprefix("tfstyle: ")
-
-
 # Refused before the work
 
 
@@ -70,8 +63,8 @@ def refused(capsys, *words):
      "style_layer_weights must have one number for each of the 5 style layers"),
     (["--content-weight", "0", "--style-weight", "0"], "content_weight and style_weight are both 0"),
 ])
-def test_bad_flags(capsys, files, words, sentence):
-    assert refused(capsys, *PLAIN, *words).startswith(sentence.format(here=os.getcwd()))
+def test_bad_flags(refused, files, words, sentence):
+    assert refused(*PLAIN, *words).startswith(sentence.format(here=os.getcwd()))
     assert files() == []
 
 
@@ -82,8 +75,8 @@ def test_bad_flags(capsys, files, words, sentence):
     (["none"], "There is neither a CONTENT nor a STYLE picture; name at least one."),
     (["none", "paint.png", "--content-weight", "2"], "CONTENT is none, so leave out --content-weight, "),
 ])
-def test_bad_pictures(capsys, files, words, sentence):
-    assert refused(capsys, "optimize", *words, "-o", "out.png").startswith(sentence)
+def test_bad_pictures(refused, files, words, sentence):
+    assert refused("optimize", *words, "-o", "out.png").startswith(sentence)
     assert files() == []
 
 
@@ -252,12 +245,12 @@ def test_memory_of_the_device_running_out(files, stand_in, capsys):
     assert files() == []
 
 
-def test_a_setting_that_only_the_run_can_refuse(files, stand_in, capsys):
+def test_a_setting_that_only_the_run_can_refuse(files, stand_in, refused):
     def step(number):
         raise tfstyle.InputError("A picture of this size does not fit; use size=64.")
 
     stand_in["step"] = step
-    assert refused(capsys, *PLAIN) == "A picture of this size does not fit; use size=64."
+    assert refused(*PLAIN) == "A picture of this size does not fit; use size=64."
 
 
 # Ctrl-C

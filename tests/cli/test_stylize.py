@@ -44,13 +44,6 @@ def asked(monkeypatch):
     return calls
 
 
-def refused(capsys, *words):
-    assert main(words) == 2
-    told = capsys.readouterr()
-    assert told.out == "" and told.err.startswith("tfstyle: ") and told.err.count("\n") == 1
-    return told.err.strip().removeprefix("tfstyle: ")
-
-
 @pytest.mark.parametrize(("words", "sentence"), [
     (["--strength", "1.5"], "--strength must be a number from 0 to 1; received 1.5."),
     (["--strength", "much"], "--strength must be a number from 0 to 1; received 'much'."),
@@ -67,8 +60,8 @@ def refused(capsys, *words):
     (["-o", "gone/out.png"], "output 'gone/out.png': '{here}/gone' does not exist; make that folder first"),
     (["-o", "photo.png"], "--output 'photo.png' would overwrite the picture 'photo.png'; choose another name."),
 ])
-def test_bad_flags(capsys, files, model, asked, words, sentence):
-    assert refused(capsys, *PLAIN, *model, *words).startswith(sentence.format(here=os.getcwd()))
+def test_bad_flags(refused, files, model, asked, words, sentence):
+    assert refused(*PLAIN, *model, *words).startswith(sentence.format(here=os.getcwd()))
     assert files() == [] and asked == []
 
 
@@ -77,14 +70,14 @@ def test_bad_flags(capsys, files, model, asked, words, sentence):
     (["photo.png", "pain.png"], "style picture 'pain.png' does not exist; did you mean 'paint.png'?"),
     (["photo.png"], "The following arguments are required: STYLE; see tfstyle stylize --help."),
 ])
-def test_bad_pictures(capsys, files, model, asked, words, sentence):
-    assert refused(capsys, "stylize", *words, "-o", "out.png", *model).startswith(sentence)
+def test_bad_pictures(refused, files, model, asked, words, sentence):
+    assert refused("stylize", *words, "-o", "out.png", *model).startswith(sentence)
     assert files() == [] and asked == []
 
 
-def test_without_shipped_weights(capsys, files, monkeypatch):
+def test_without_shipped_weights(refused, files, monkeypatch):
     monkeypatch.setattr("tfstyle.controls.SHIPPED", {})
-    assert refused(capsys, *PLAIN).startswith("The one-pass network's weights are not part of this version")
+    assert refused(*PLAIN).startswith("The one-pass network's weights are not part of this version")
     assert files() == []
 
 
@@ -170,7 +163,7 @@ def test_ctrl_c_writes_nothing(files, model, monkeypatch, capsys):
     assert files() == []
 
 
-def test_a_disk_that_refuses_in_the_end_keeps_the_old_picture(files, model, asked, monkeypatch, capsys):
+def test_a_disk_that_refuses_in_the_end_keeps_the_old_picture(files, model, asked, monkeypatch, refused):
     Image.new("RGB", (20, 20)).save("out.png")
     with open("out.png", "rb") as file:
         before = file.read()
@@ -179,7 +172,7 @@ def test_a_disk_that_refuses_in_the_end_keeps_the_old_picture(files, model, aske
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", replace)
-    assert "No space left on device" in refused(capsys, *PLAIN, *model)
+    assert "No space left on device" in refused(*PLAIN, *model)
     with open("out.png", "rb") as file:
         assert file.read() == before
     assert files() == ["out.png"]

@@ -52,13 +52,6 @@ def trained(monkeypatch):
     return told
 
 
-def refused(capsys, *words):
-    assert main(words) == 2
-    told = capsys.readouterr()
-    assert told.out == "" and told.err.startswith("tfstyle: ") and told.err.count("\n") == 1
-    return told.err.strip().removeprefix("tfstyle: ")
-
-
 # Refused before the work
 
 
@@ -75,9 +68,9 @@ def refused(capsys, *words):
     (["--bank", "photos/photo.png/x"], "--bank 'photos/photo.png/x' cannot be made (Not a directory); "),
     (["--init", "gone.npz"], "--init 'gone.npz' is neither default nor a file; check the path."),
 ])
-def test_bad_flags(capsys, here, trained, words, sentence):
+def test_bad_flags(refused, here, trained, words, sentence):
     (here / "empty").mkdir()
-    assert refused(capsys, *PLAIN, *words).startswith(sentence)
+    assert refused(*PLAIN, *words).startswith(sentence)
     assert trained["calls"] == []
 
 
@@ -87,14 +80,14 @@ def test_bad_flags(capsys, here, trained, words, sentence):
     (["train", "arbitary", *PLAIN[2:]],
      "NETWORK must be one of 'arbitrary'; received 'arbitary'; did you mean 'arbitrary'?"),
 ])
-def test_bad_words(capsys, here, words, sentence):
-    assert refused(capsys, *words).startswith(sentence)
+def test_bad_words(refused, here, words, sentence):
+    assert refused(*words).startswith(sentence)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_may_not_be_written(capsys, here):
+def test_a_folder_that_may_not_be_written(refused, here):
     (here / "run").mkdir(mode=0o555)
-    assert refused(capsys, *PLAIN) == "--workdir 'run' cannot be written (Permission denied); choose another place."
+    assert refused(*PLAIN) == "--workdir 'run' cannot be written (Permission denied); choose another place."
 
 
 def checkpoint(path, run):
@@ -102,24 +95,24 @@ def checkpoint(path, run):
     np.savez(path, step=5, head=head, **{"model/0": np.zeros(1)})
 
 
-def test_a_checkpoint_of_another_run(capsys, here, trained):
+def test_a_checkpoint_of_another_run(refused, here, trained):
     assert main([*PLAIN, "--quiet"]) == 0
     photos, paintings = trained["sets"]
     run = run_of(ArbitrarySettings(), TrainSettings(), photographs=photos.fingerprint, paintings=paintings.fingerprint)
     checkpoint("run/checkpoint.npz", run)
-    said = refused(capsys, *PLAIN, "--crop", "64")
+    said = refused(*PLAIN, "--crop", "64")
     assert said == (
         "run/checkpoint.npz is of a run in which crop was 128, not 64; repeat that run's flags, give --change to go on "
         "otherwise, or begin in another workdir."
     )
-    assert "in which paintings was '" in refused(capsys, *PLAIN, "--style-dir", "photos")
-    assert "in which learning_rate was 0.0015, not 0.001" in refused(capsys, *PLAIN, "--learning-rate", "0.001")
+    assert "in which paintings was '" in refused(*PLAIN, "--style-dir", "photos")
+    assert "in which learning_rate was 0.0015, not 0.001" in refused(*PLAIN, "--learning-rate", "0.001")
     assert main([*PLAIN, "--quiet", "--steps", "9", "--log-every", "1", "--init", "gone.npz"]) == 0  # goes on
     assert main([*PLAIN, "--quiet", "--crop", "64", "--change"]) == 0
     *_, settings, _, options = trained["calls"][-1]
     assert settings.crop == 64 and options["change"]
     (here / "run" / "checkpoint.npz").write_bytes(b"half")
-    assert refused(capsys, *PLAIN) == "run/checkpoint.npz is damaged; delete it to start anew."
+    assert refused(*PLAIN) == "run/checkpoint.npz is damaged; delete it to start anew."
 
 
 def test_nothing_bad_needs_keras(here):
