@@ -36,9 +36,10 @@ class Objective:
         dtype: "float32" or "bfloat16", of the convolutions.
         plain: False: the network that the settings describe; True: as trained, with zero padding, max
             pooling and unscaled filters in float32, which is how a finished run is judged.
+        features: what takes the network's place, image -> {layer: features}; None builds it.
     """
 
-    def __init__(self, settings, style_weights, dtype="float32", plain=False):
+    def __init__(self, settings, style_weights, dtype="float32", plain=False, features=None):
         self.settings = settings
         self.style_weights = style_weights
         self.content_layers = settings.content_layers if settings.content_weight else ()
@@ -47,21 +48,23 @@ class Objective:
         self.terms = {f"content/{name}": settings.content_weight / len(self.content_layers) for name in self.content_layers}
         self.terms |= {f"style/{name}": settings.style_weight * w for name, w in zip(self.style_layers, weights)}
         self.terms["tv"] = settings.tv_weight
-        layers = self.content_layers + self.style_layers
-        if plain:
+        self.plain = plain
+        self.features = features or self.network(dtype)
+        self._compiled = None
+
+    def network(self, dtype):
+        """The VGG that the settings describe, or the plain one, to the layers that the losses look at."""
+        settings, layers = self.settings, self.content_layers + self.style_layers
+        if self.plain:
             layers += (REPORT_CONTENT, *REPORT_STYLE)
-        look = {} if plain else dict(
+        look = {} if self.plain else dict(
             pooling=settings.pooling, normalized=settings.normalized, padding=settings.padding, dtype=dtype
         )
-        self.features = vgg(
-            tuple(dict.fromkeys(layers)), network=settings.network, weights=settings.network_weights, **look
-        )
-        self.plain = plain
-        self._compiled = None
+        return vgg(tuple(dict.fromkeys(layers)), network=settings.network, weights=settings.network_weights, **look)
 
     @functools.cached_property
     def _measure(self):
-        return _traced(self._look, [tf.TensorSpec([1, None, None, 3])])
+        return _traced(self.look, [tf.TensorSpec([1, None, None, 3])])
 
     def measure(self, picture):
         """`Measures` of a style picture (H, W, 3) float32 in [0, 1]."""
@@ -71,9 +74,10 @@ class Objective:
         """`Measures` of the content picture as `value_and_gradient` looks at images; None of None."""
         if picture is None:
             return None
-        return self._measure(self._whole_steps(tf.constant(np.asarray(picture, np.float32)[None])))
+        return self._measure(self.whole_steps(tf.constant(np.asarray(picture, np.float32)[None])))
 
-    def _look(self, image):
+    def look(self, image):
+        """`Measures` of a picture (1, H, W, 3), tensor in, tensors out."""
         features = self.features(image)
         report = [*(gram_matrix(features[n]) for n in REPORT_STYLE), features[REPORT_CONTENT]] if self.plain else []
         return Measures(
@@ -82,7 +86,7 @@ class Objective:
             report,
         )
 
-    def _whole_steps(self, image):
+    def whole_steps(self, image):
         """Mirrors two edges of the picture outward until its sides are multiples of 16: every layer then sees all of it.
 
         Pooling drops odd rows: of a side of 255 pixels relu5_1 sees 240, and what no deep layer sees turns into a colored
@@ -142,7 +146,7 @@ class Objective:
         content, styles = Measures(content, [], []), [Measures([], style, []) for style in styles]
         with tf.GradientTape() as tape:
             tape.watch(image)
-            raw = self.losses(image, self._look(self._whole_steps(image)), content, styles)
+            raw = self.losses(image, self.look(self.whole_steps(image)), content, styles)
             # A term of weight 0 is reported, but its gradient is not even asked for: 0 x inf would spoil the rest.
             total = tf.add_n([weight * raw[name] for name, weight in self.terms.items() if weight])
         return tf.stack([raw[name] for name in self.terms]), tape.gradient(total, image)

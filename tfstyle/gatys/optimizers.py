@@ -8,11 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 # L-BFGS without curvature knows only a direction: its first step moves pixels by this much on average.
-_FIRST_STEP = 0.02
+FIRST_STEP = 0.02
 # A step longer than this (mean change of a pixel) has left the region where the quadratic model holds.
-_LONGEST_STEP = 0.1
+LONGEST_STEP = 0.1
 # A rise beyond this fraction of the loss is no rounding of bfloat16: the step is taken back and halved.
-_TOLERATED_RISE = 0.02
+TOLERATED_RISE = 0.02
 
 
 def lbfgs_start():
@@ -36,7 +36,7 @@ def lbfgs_step(image, value, gradient, state, history=10):
     Differs: pixels at 0 or 1 that the gradient pushes further out take no part in a step.
     """
     pairs_s, pairs_y = state["s"], state["y"]
-    if "image" in state and value > state["value"] + _TOLERATED_RISE * abs(state["value"]):
+    if "image" in state and value > state["value"] + TOLERATED_RISE * abs(state["value"]):
         return (image + state["image"]) / 2, state
     if "image" in state:
         s, y = image - state["image"], gradient - state["gradient"]
@@ -47,7 +47,7 @@ def lbfgs_step(image, value, gradient, state, history=10):
     free = tf.where(outward, 0.0, gradient)
     direction = tf.where(outward, 0.0, _two_loop(free, pairs_s, pairs_y))
     length = float(tf.reduce_mean(tf.abs(direction)))
-    wanted = min(length, _LONGEST_STEP) if pairs_s else _FIRST_STEP
+    wanted = min(length, LONGEST_STEP) if pairs_s else FIRST_STEP
     if length > 0:
         direction *= wanted / length
     kept = {"s": pairs_s, "y": pairs_y, "image": image, "gradient": gradient, "value": value}
