@@ -1,0 +1,94 @@
+"""The card of an exported model: what it is, what it takes, whose it is, and the hashes of what it holds."""
+
+import hashlib
+import json
+import os
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+from tfstyle.images import LEAST_SIDE
+from tfstyle.version import __version__
+from tfstyle.weights.files import SHIPPED
+
+__all__ = ["FILE", "array_hashes", "signatures", "write"]
+
+FILE = os.path.join("assets.extra", "card.json")
+_WHAT = {
+    "arbitrary": "Paints a photograph in the style of any picture in one pass: Ghiasi et al., BMVC 2017 (arXiv:1705.06830).",
+    "gatys": "Optimizes a picture until VGG-19 sees one picture's content in another's style: Gatys et al., CVPR 2016.",
+}
+_LICENSES = {
+    "graph and network": "Apache-2.0, the tfstyle authors",
+    "vgg19": "CC BY 4.0, Karen Simonyan and Andrew Zisserman (arXiv:1409.1556); kernels coded with 256 values a layer",
+}
+
+
+def write(path, name, module, settings, differences):
+    """Writes the card of a SavedModel into its folder.
+
+    Args:
+        path: of the version's folder.
+        name: "arbitrary" or "gatys".
+        module: what was saved, which knows its bounds.
+        settings: `ExportSettings`. Of a model's path only the file's name is told.
+        differences: what `tfstyle.export.verify` measured.
+    """
+    card = {
+        "name": name,
+        "what": _WHAT[name],
+        "made_by": {"tfstyle": __version__, "tensorflow": tf.__version__},
+        "precision": settings.precision,
+        "weights": "shipped with tfstyle" if settings.model == "default" else os.path.basename(settings.model),
+        "pictures": {
+            "values": "RGB, sRGB, float32 in [0, 1], or JPEG and PNG files whose EXIF and ICC data are ignored",
+            "least_side": LEAST_SIDE,
+            **module.bounds,
+        },
+        "signatures": signatures(path),
+        "licenses": _LICENSES,
+        "bytes": {
+            kind: sum(os.path.getsize(os.path.join(path, *where, file)) for file in os.listdir(os.path.join(path, *where))
+                      if os.path.isfile(os.path.join(path, *where, file)))
+            for kind, where in (("graph", ()), ("variables", ("variables",)))
+        },
+        "sha256": {"shipped files": SHIPPED, "variables": array_hashes(path)},
+        "differences_from_python": {what: float(f"{value:.2g}") for what, value in differences.items()},
+    }
+    os.makedirs(os.path.join(path, os.path.dirname(FILE)), exist_ok=True)
+    with open(os.path.join(path, FILE), "w", encoding="utf-8") as file:
+        json.dump(card, file, indent=1)
+        file.write("\n")
+
+
+def signatures(path):
+    """{signature: {"inputs": {name: "dtype [shape]"}, "outputs": …}} of a SavedModel, -1 for free sides."""
+    return {
+        name: {
+            side: {
+                key: f"{tf.dtypes.as_dtype(info.dtype).name} {[dim.size for dim in info.tensor_shape.dim]}"
+                for key, info in sorted(getattr(definition, side).items())
+            }
+            for side in ("inputs", "outputs")
+        }
+        for name, definition in sorted(_graph(path).signature_def.items())
+        if not name.startswith("__")
+    }
+
+
+def array_hashes(path):
+    """{name of a variable: SHA-256 of its bytes} of a SavedModel."""
+    reader = tf.train.load_checkpoint(os.path.join(path, "variables", "variables"))
+    names = [n for n in reader.get_variable_to_shape_map() if n.endswith(".ATTRIBUTES/VARIABLE_VALUE")]
+    return {
+        name.split("/.ATTRIBUTES")[0]: hashlib.sha256(np.ascontiguousarray(reader.get_tensor(name))).hexdigest()
+        for name in sorted(names)
+    }
+
+
+def _graph(path):
+    proto = saved_model_pb2.SavedModel()
+    with open(os.path.join(path, "saved_model.pb"), "rb") as file:
+        proto.ParseFromString(file.read())
+    return proto.meta_graphs[0]

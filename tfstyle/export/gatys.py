@@ -1,0 +1,202 @@
+"""The optimizer as a graph: Gatys' method from two pictures to a third, its loop and gradient included.
+
+The same losses, pyramid and L-BFGS as `tfstyle.gatys.optimize` with its defaults, in float32 and from the photo.
+"""
+
+import dataclasses
+import functools
+
+import tensorflow as tf
+
+from tfstyle.export import graph, lbfgs
+from tfstyle.export.stored import StoredVGG
+from tfstyle.gatys.objective import Measures, Objective
+from tfstyle.gatys.pyramid import COARSEST
+from tfstyle.gatys.settings import GatysSettings
+from tfstyle.images import LEAST_SIDE
+
+__all__ = ["BOUNDS", "MOST_STEPS", "GatysModule"]
+
+BOUNDS = graph.Bounds(pixels=1024 * 1024, pictures=4)
+MOST_STEPS = 500
+_KINDS = ("content", "style", "tv")
+_PICTURE = tf.TensorSpec((None, None, 3))
+
+
+class GatysModule(tf.Module):
+    """What `tfstyle.stylize(..., method="optimize", precision="float32")` computes, as graphs.
+
+    Args:
+        bounds: of one request.
+        most_steps: evaluations at each scale that a request may ask for.
+    """
+
+    def __init__(self, bounds=BOUNDS, most_steps=MOST_STEPS):
+        super().__init__(name="gatys")
+        self._bounds, self._most_steps = bounds, most_steps
+        self.bounds = {"most_pixels": bounds.pixels, "most_pictures": bounds.pictures, "most_steps": most_steps}
+        self._defaults = GatysSettings()
+        # Weights of a request multiply the terms of these settings.
+        self._settings = dataclasses.replace(self._defaults, **{f"{kind}_weight": 1.0 for kind in _KINDS})
+        self.vgg = StoredVGG(Objective(self._settings, (1.0,)).features)
+        self.tf_variables = list(self.vgg.variables)
+
+    @tf.function(input_signature=[tf.TensorSpec(graph.PICTURES, name="content_image"),
+                                  tf.TensorSpec(graph.PICTURES, name="style_image")], autograph=False)
+    def __call__(self, content_image, style_image):
+        """Pictures (N, H, W, 3) and (N, h, w, 3) float32 in [0, 1] -> [painted (N, H, W, 3)], at the default settings."""
+        pictures = graph.picture_pairs(content_image, style_image, self._bounds)
+        steps = tf.constant(self._defaults.steps)
+        weights = tf.constant([getattr(self._defaults, f"{kind}_weight") for kind in _KINDS])
+        return [graph.one_by_one(lambda one: self._painted(*one, steps, weights), pictures, _PICTURE)]
+
+    def signatures(self):
+        """{name: tf.function} of all signatures, to be given to `tf.saved_model.save`."""
+        content, style = (tf.TensorSpec(graph.PICTURES, name=f"{name}_image") for name in ("content", "style"))
+        content_file, style_file = (tf.TensorSpec((None,), tf.string, f"{name}_bytes") for name in ("content", "style"))
+        steps = tf.TensorSpec((None,), tf.int32, "steps")
+        weights = [tf.TensorSpec((None,), name=f"{kind}_weight") for kind in _KINDS]
+
+        @tf.function(input_signature=[content, style], autograph=False)
+        def serving_default(content_image, style_image):
+            return {"stylized_image": self(content_image, style_image)[0]}
+
+        @tf.function(input_signature=[content, style, steps, *weights], autograph=False)
+        def optimize(content_image, style_image, steps, content_weight, style_weight, tv_weight):
+            settings = self._checked(steps, content_weight, style_weight, tv_weight)
+            requests = graph.picture_pairs(content_image, style_image, self._bounds, *settings)
+            return {"stylized_image": graph.one_by_one(
+                lambda one: self._painted(one[0], one[1], one[2][None], tf.stack(one[3:])), requests, _PICTURE
+            )}
+
+        @tf.function(input_signature=[content_file, style_file, steps, *weights], autograph=False)
+        def optimize_bytes(content_bytes, style_bytes, steps, content_weight, style_weight, tv_weight):
+            settings = self._checked(steps, content_weight, style_weight, tv_weight)
+            requests = graph.requests(
+                self._bounds, ("content_bytes", content_bytes), ("style_bytes", style_bytes), *settings
+            )
+            return {"stylized_bytes": graph.one_by_one(self._painted_file, requests, tf.TensorSpec((), tf.string))}
+
+        found = (serving_default, optimize, optimize_bytes)
+        return {function.__name__: function for function in found}
+
+    def _checked(self, steps, *weights):
+        """[(name, tensor)] of a request's settings, refused where they are out of range."""
+        most = self._most_steps
+        checks = graph.refuse_unless(
+            tf.reduce_all((steps >= 1) & (steps <= most)), f"steps must be from 1 to {most}; received {{}}.", steps
+        )
+        for kind, values in zip(_KINDS, weights, strict=True):
+            checks += graph.refuse_unless(
+                tf.reduce_all((values >= 0) & (values <= 1e6)),
+                f"{kind}_weight must be from 0 to 1000000; received {{}}.", values,
+            )
+        with tf.control_dependencies(checks):
+            named = zip(("steps", *(f"{kind}_weight" for kind in _KINDS)), (steps, *weights), strict=True)
+            return [(name, tf.identity(values)) for name, values in named]
+
+    def _painted_file(self, request):
+        content, style, steps, *weights = request
+        content, is_png = graph.decoded(content, "content_bytes", self._bounds)
+        style, _ = graph.decoded(style, "style_bytes", self._bounds)
+        return graph.encoded(self._painted(content, style, steps[None], tf.stack(weights)), is_png)
+
+    def _painted(self, content, style, steps, weights):
+        """One picture (H, W, 3) by coarse-to-fine optimization, as `tfstyle.gatys.loop` does it.
+
+        Args:
+            content, style: (H, W, 3) and (h, w, 3) float32 in [0, 1].
+            steps: (S,) int32, evaluations at each scale, coarse to fine; the last number serves all further ones.
+            weights: (3,) float32 of content, style and tv.
+        """
+        content = content[None]
+        height, width = tf.unstack(tf.shape(content)[1:3])
+        long_side = tf.maximum(height, width)
+        style = graph.scaled_to(style[None], long_side, self._bounds)
+        objective = Objective(
+            self._settings, (1.0,), features=functools.partial(self.vgg, self.vgg.widened())
+        )
+        scales = _scale_count(height, width)
+
+        def at_scale(index, before):
+            halvings = tf.cast(scales - 1 - index, tf.float64)
+            fine = graph.fitted(height, width, tf.round(tf.cast(long_side, tf.float64) / 2.0**halvings), least=1)
+            photo = graph.resized(content, *fine)
+            start = tf.cond(tf.equal(index, 0), lambda: photo, lambda: _enlarged(before, photo, weights[0]))
+            factor = tf.cast(tf.reduce_max(fine), tf.float64) / tf.cast(long_side, tf.float64)
+            targets = (
+                objective.look(objective.whole_steps(photo)), objective.look(_shrunk(style, factor))
+            )
+            count = steps[tf.minimum(index, tf.size(steps) - 1)]
+            return index + 1, _optimized(objective, start, *targets, count, weights, self._settings.history)
+
+        shape = tf.TensorShape((1, None, None, 3))
+        _, painted = tf.while_loop(
+            lambda index, _: index < scales, at_scale, (tf.constant(0), content), (tf.TensorShape(()), shape),
+            parallel_iterations=1,
+        )
+        return tf.ensure_shape(tf.clip_by_value(painted[0], 0.0, 1.0), (None, None, 3))
+
+
+def _optimized(objective, start, content, style, steps, weights, history):
+    """The picture of least loss among so many evaluations from `start` (1, H, W, 3) on."""
+
+    def value_and_gradient(image):
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            raw = objective.losses(image, objective.look(objective.whole_steps(image)), content,
+                                   [Measures([], style.style, [])])
+            shares = {kind: 0.0 for kind in _KINDS}
+            for name, share in objective.terms.items():
+                shares[name.partition("/")[0]] += share * raw[name]
+            total = tf.reduce_sum(weights * tf.stack(list(shares.values())))
+        return total, tape.gradient(total, image)
+
+    def one(step, image, best, least, state):
+        total, gradient = value_and_gradient(image)
+        with tf.control_dependencies(graph.refuse_unless(
+            tf.math.is_finite(total) & tf.math.is_finite(tf.reduce_sum(gradient)),
+            "The loss became infinite or not a number at step {}; use smaller weights.", step + 1,
+        )):
+            better = total < least
+        best = tf.cond(better, lambda: image, lambda: best)
+        image, state = tf.cond(
+            step + 1 < steps, lambda: lbfgs.step(image, total, gradient, state), lambda: (image, state)
+        )
+        return step + 1, image, best, tf.where(better, total, least), state
+
+    picture, rows = tf.TensorShape((1, None, None, 3)), tf.TensorShape((history, None))
+    number = tf.TensorShape(())
+    state = lbfgs.State(rows, rows, number, picture, picture, number)
+    _, _, best, _, _ = tf.while_loop(
+        lambda step, *_: step < steps, one,
+        (tf.constant(0), start, start, tf.constant(float("inf")), lbfgs.start(start, history)),
+        (number, picture, picture, number, state), parallel_iterations=1,
+    )
+    return best
+
+
+def _scale_count(height, width):
+    """How many sizes of picture, each half of the next: `tfstyle.gatys.pyramid.plan`."""
+    long_side = tf.cast(tf.maximum(height, width), tf.float64)
+
+    def one_more(count):
+        halved = long_side / 2.0 ** tf.cast(count, tf.float64)
+        return (halved >= COARSEST) & (tf.reduce_min(graph.fitted(height, width, tf.round(halved), 1)) >= LEAST_SIDE)
+
+    return tf.while_loop(one_more, lambda count: (count + 1,), (tf.constant(1),))[0]
+
+
+def _enlarged(coarse, photo, content_weight):
+    """The picture at the photo's shape, with the photo's detail that the coarser scale could not hold."""
+    fine, small = (tf.unstack(tf.shape(picture)[1:3]) for picture in (photo, coarse))
+    picture = graph.resized(coarse, *fine)
+    detail = photo - graph.resized(graph.resized(photo, *small), *fine)
+    return tf.clip_by_value(picture + tf.where(content_weight > 0, detail, 0.0), 0.0, 1.0)
+
+
+def _shrunk(picture, factor):
+    """(N, h, w, 3) resized by `factor`, never under 16 px: `tfstyle.gatys.pyramid.scaled`."""
+    sides = tf.cast(tf.shape(picture)[1:3], tf.float64)
+    height, width = tf.unstack(tf.maximum(tf.cast(tf.round(sides * factor), tf.int32), LEAST_SIDE))
+    return graph.resized(picture, height, width)

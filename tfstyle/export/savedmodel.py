@@ -1,0 +1,60 @@
+"""SavedModels of both engines, laid out as TensorFlow Serving mounts them: FOLDER/NAME/VERSION."""
+
+import os
+import pathlib
+
+import tensorflow as tf
+
+from tfstyle.atomic import replaced_folder
+from tfstyle.checks import InputError
+from tfstyle.export import card, warmup
+from tfstyle.export.arbitrary import ArbitraryModule
+from tfstyle.export.gatys import GatysModule
+from tfstyle.export.settings import ExportSettings
+from tfstyle.export.verify import check_arbitrary, check_gatys
+from tfstyle.machine import resolve
+
+__all__ = ["export", "save"]
+
+
+def export(name, folder, **settings):
+    """Writes one engine as a SavedModel, compared in all loaders with Python before it is kept.
+
+    Args:
+        name: "arbitrary" (any style in one pass) or "gatys" (the optimizer).
+        folder: where models lie; the SavedModel becomes folder/name/version.
+        **settings: fields of `tfstyle.export.settings.ExportSettings`: model, precision, version, replace.
+
+    Returns:
+        (pathlib.Path of the version's folder, {what was compared: its difference}).
+
+    Raises:
+        InputError: a setting out of range, a version that is there, no such model, a folder or disk that refuses.
+        ExportError: the SavedModel does not compute what Python does.
+    """
+    settings = ExportSettings(**settings)
+    settings.check_for(name)
+    resolve(settings.precision)
+    path = pathlib.Path(folder) / name / str(settings.version)
+    if path.exists() and not settings.replace:
+        raise InputError(f"{path} is there already; give the next version, or replace it (replace=True, --replace).")
+    try:
+        with replaced_folder(path) as beside:
+            module = save(name, beside, settings)
+            differences = check_gatys(beside) if name == "gatys" else check_arbitrary(beside, settings)
+            warmup.write(beside, name, settings.version)
+            card.write(beside, name, module, settings, differences)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror}); choose another folder.") from error
+    return path, differences
+
+
+def save(name, path, settings=ExportSettings()):
+    """Writes the SavedModel alone, unchecked, into a folder that is there.
+
+    Returns:
+        The `tf.Module` that was saved.
+    """
+    module = GatysModule() if name == "gatys" else ArbitraryModule(settings.model, settings.precision)
+    tf.saved_model.save(module, os.fspath(path), signatures=module.signatures())
+    return module

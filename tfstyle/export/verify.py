@@ -1,0 +1,112 @@
+"""Exported SavedModels against the Python engines, on real pictures, before they are kept."""
+
+import pathlib
+
+import numpy as np
+
+from tfstyle import images
+from tfstyle.export import ExportError, loaders
+from tfstyle.gatys.loop import optimize
+from tfstyle.gatys.objective import Objective
+from tfstyle.gatys.settings import GatysSettings
+from tfstyle.stylizer import ArbitraryStylizer
+
+__all__ = ["PICTURES", "check_arbitrary", "check_gatys"]
+
+# A photograph (CC0) and a painting of our own (examples/README.md), small; warm-up requests are made of them, too.
+PICTURES = tuple(pathlib.Path(__file__).parent / "pictures" / name for name in ("photo.jpg", "painting.jpg"))
+
+# Largest difference of a pixel in [0, 1]. bfloat16 has 8 bits, and two loaders may sum in two orders.
+_ARBITRARY = {"float32": 1e-5, "bfloat16": 0.05}
+# The optimizer: after one step; on average after ten, which amplify every rounding; of the final loss.
+_ONE_STEP, _TEN_STEPS, _LOSS = 1e-5, 1 / 255, 0.01
+
+
+def check_arbitrary(path, settings):
+    """Compares every signature, in every loader, with `ArbitraryStylizer`.
+
+    Args:
+        path: of the SavedModel.
+        settings: `ExportSettings`, with which it was made.
+
+    Returns:
+        {what: largest difference of a pixel}, ready for JSON.
+
+    Raises:
+        ExportError: a difference is larger than it may be.
+    """
+    stylizer = ArbitraryStylizer(settings.model, precision=settings.precision)
+    most, told = _ARBITRARY[settings.precision], {}
+    hub, two = loaders.hub_call(path), loaders.signature_calls(path)
+    with loaders.in_session(path) as session:
+        for shape in ((96, 128), (75, 117)):
+            content, style = (images.resize(images.read(picture).rgb, shape)[None] for picture in PICTURES)
+            code = np.stack([stylizer.style_code(style[0], max(shape))])
+            whole, half = (stylizer.stylize_batch(content, code, strength) for strength in (1.0, 0.5))
+            asked = {"content_image": content, "style_image": style}
+            pairs = {
+                "hub": (hub(content, style), whole),
+                "style_code": (session("style_code", style_image=style)["style_code"], code),
+            }
+            for loader, call in (("tensorflow", two), ("session", session)):
+                pairs[f"{loader} serving_default"] = call("serving_default", **asked)["stylized_image"], whole
+                strengths = np.float32([0.5])
+                pairs[f"{loader} stylize"] = call("stylize", **asked, strength=strengths)["stylized_image"], half
+                found = call("stylize_code", content_image=content, style_code=code)["stylized_image"]
+                pairs[f"{loader} stylize_code"] = found, whole
+            for what, (found, wanted) in pairs.items():
+                _tell(told, what, np.abs(found - wanted).max(), most)
+    return told
+
+
+def check_gatys(path):
+    """Compares the optimizer's signatures, in both loaders, with `tfstyle.gatys.optimize` in float32.
+
+    Returns:
+        {what: difference}, as `check_arbitrary`: of a pixel, largest after one step, mean after ten; of the final loss
+        at the default settings relative to Python's.
+
+    Raises:
+        ExportError: a difference is larger than it may be.
+    """
+    told, two = {}, loaders.signature_calls(path)
+    defaults = GatysSettings()
+    weights = {f"{kind}_weight": np.float32([getattr(defaults, f"{kind}_weight")]) for kind in ("content", "style", "tv")}
+    with loaders.in_session(path) as session:
+        calls = (("tensorflow", two), ("session", session))
+        # 400 px are painted in two scales; one step is two evaluations.
+        for side, steps, measure, most in ((128, 2, np.max, _ONE_STEP), (400, 2, np.mean, _TEN_STEPS),
+                                           (128, 11, np.mean, _TEN_STEPS)):
+            content, style = _pair(side)
+            wanted = optimize(content, [style], GatysSettings(size=None, steps=(steps,), precision="float32")).image
+            for loader, call in calls:
+                found = call("optimize", content_image=content[None], style_image=style[None],
+                             steps=np.int32([steps]), **weights)["stylized_image"][0]
+                _tell(told, f"{loader}, {steps - 1} steps at {side} px", measure(np.abs(found - wanted)), most)
+        content, style = _pair(96)
+        settings = GatysSettings(size=None, precision="float32")
+        loss = _loss(settings, optimize(content, [style], settings).image, content, style)
+        for loader, call in calls:
+            found = call("serving_default", content_image=content[None], style_image=style[None])["stylized_image"][0]
+            _tell(told, f"{loader}, final loss", abs(_loss(settings, found, content, style) / loss - 1), _LOSS)
+    return told
+
+
+def _pair(side):
+    return [images.read(picture, size=side).rgb for picture in PICTURES]
+
+
+def _loss(settings, image, content, style):
+    """The loss that the optimizer minimizes, of a finished picture."""
+    objective = Objective(settings, (1.0,), "float32")
+    targets = objective.measure_content(content), [objective.measure(style)]
+    raw = objective.losses(image[None], objective.measure_content(image), *targets)
+    return objective.total({name: float(value) for name, value in raw.items()})
+
+
+def _tell(told, what, difference, most):
+    told[what] = max(told.get(what, 0.0), float(difference))
+    if not difference <= most:
+        raise ExportError(
+            f"The exported graph was not kept: {what} differs from Python by {difference:.2g}, more than {most:.2g}."
+        )
