@@ -33,13 +33,16 @@ def loaded_by(code):
     "import tfstyle.images, tfstyle.weights",
     "import tfstyle.gatys, tfstyle.gatys.settings, tfstyle.gatys.pyramid",
     "import tfstyle.controls, tfstyle.cli.doctor, tfstyle.cli.optimize, tfstyle.cli.stylize",
+    "import tfstyle.export.settings, tfstyle.cli.export, tfstyle.cli.serve",
+    "import tfstyle.serving.client, tfstyle.serving.rest, tfstyle.cli.client",
 ])
 def test_importing_is_light(code):
     assert loaded_by(code) == []
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["stylize", "--help"], ["optimize", "--help"],
-                                   ["doctor", "--help"]])
+                                   ["doctor", "--help"], ["export", "--help"], ["serve", "--help"],
+                                   ["client", "--help"]])
 def test_help_is_light(words):
     code = f"""
 import runpy

@@ -1,0 +1,119 @@
+"""tfstyle client: checks everything that needs no server, has a picture painted by one, and writes it."""
+
+import contextlib
+import dataclasses
+import sys
+import time
+
+from tfstyle import images
+from tfstyle.checks import InputError, check_choice, check_number
+from tfstyle.cli import flags, outputs
+from tfstyle.cli.chatter import hushed
+from tfstyle.controls import Controls
+from tfstyle.gatys.settings import GatysSettings
+from tfstyle.serving.client import OPTIMIZER, STEPS, Client
+from tfstyle.serving.connection import Connection
+from tfstyle.serving.failures import ServingError
+
+METHODS = ("fast", "optimize")
+
+EXAMPLES = """exit codes: 0 done; 1 the server cannot be reached, takes too long or fails; 2 bad input or usage, in our
+eyes or in the server's, nothing was written; 130 interrupted.
+
+examples:
+  tfstyle client photo.jpg painting.jpg -o painted.png
+  tfstyle client photo.jpg painting.jpg --url http://host:8501 --label stable --strength 0.8 -o painted.jpg
+  tfstyle client photo.jpg one.jpg two.jpg --weights 0.7 0.3 --url grpc://host:8500 -o painted.png
+  tfstyle client photo.jpg painting.jpg --method optimize --steps 140 --timeout 1200 -o painted.png
+"""
+
+
+def _part(settings, *names, **renamed):
+    """A settings class of some fields of another, from which flags are made; {field: its new name} renames."""
+    fields = [
+        (renamed.get(f.name, f.name), f.type, dataclasses.field(default=f.default, metadata=f.metadata))
+        for f in dataclasses.fields(settings) if f.name in (*names, *renamed)
+    ]
+    return dataclasses.make_dataclass("Part", fields)
+
+
+_SERVER = _part(Connection, "url", "model", "label", "timeout", "retries", version="model_version")
+_PICTURE = _part(Controls, "size", "style_size", "strength")
+_LOSS = _part(GatysSettings, "content_weight", "style_weight", "tv_weight")
+
+
+def add_flags(parser):
+    """Adds the verb's own flags and those of the settings that a server takes."""
+    parser.usage = "tfstyle client CONTENT STYLE [STYLE ...] -o OUT [flags]"
+    add = parser.add_argument_group("pictures").add_argument
+    add("content", metavar="CONTENT", help="picture to repaint")
+    add("style", metavar="STYLE", nargs="+", help="painting to repaint it after, or several")
+    add("-o", "--output", metavar="OUT", required=True, help="picture to write (.png, .jpg, .webp, ...)")
+    add("--quality", metavar="N", default="95", help="of JPEG, WebP and AVIF, 1 to 100 (default: 95)")
+    flags.add_weights(add)
+    add = parser.add_argument_group("the run").add_argument
+    add("--method", metavar="{fast,optimize}", default="fast",
+        help=f"fast: one pass; optimize: the model {OPTIMIZER!r}, unless --model names another (default: fast)")
+    add("--steps", metavar="N", help=f"of --method optimize: evaluations at each scale (default: {STEPS})")
+    add("--quiet", action="store_true", help="no line at the end")
+    add("--flagfile", metavar="FILE", help="read further flags from a file, one --flag=value to a line")
+    for settings in (_SERVER, _PICTURE, _LOSS):
+        flags.add_settings(parser, settings)
+
+
+def run(args):
+    """Runs the verb: 0 done, 1 it came to nothing through no fault of its input."""
+    method, call = _call(args)
+    quality = check_number("--quality", flags.number(args.quality), 1, 100, integer=True)
+    server = flags.given(args, _SERVER)
+    if method == "optimize" and "model" in server:
+        call["model"] = server.pop("model")
+    if "model_version" in server:
+        server["version"] = server.pop("model_version")
+    Connection(**server)
+    _check_pictures(args, call["size"])
+    start = time.perf_counter()
+    try:
+        # The packages of gRPC bring TensorFlow, which chatters.
+        with hushed() if server.get("url", "").startswith("grpc") else contextlib.nullcontext():
+            client = Client(**server)
+        with client:
+            painted = (client.optimize if method == "optimize" else client.stylize)(args.content, args.style, **call)
+    except ServingError as error:
+        return _failed(str(error))
+    except MemoryError:
+        return _failed("memory ran out; use a smaller --size.")
+    images.write(args.output, images.read(painted), quality=quality)
+    if not args.quiet:
+        print(f"{args.output}  {painted.width}x{painted.height}  {time.perf_counter() - start:.1f} s")
+    return 0
+
+
+def _call(args):
+    """(method, keywords of the client's call of it); raises `InputError` for flags of the other method."""
+    method = check_choice("--method", args.method, METHODS)
+    picture, loss = flags.given(args, _PICTURE), flags.given(args, _LOSS)
+    steps = {} if args.steps is None else {"steps": flags.number(args.steps)}
+    for name in {**loss, **steps} if method == "fast" else picture.keys() - {"size"}:
+        other = METHODS[method == "fast"]
+        raise InputError(f"{flags.flag(name)} is a flag of --method {other}, not of {method}; leave it out.")
+    call = {"size": Controls.size} | picture
+    if method == "fast":
+        return method, call | {"weights": flags.style_weights(args)}
+    if len(args.style) > 1:
+        raise InputError(f"--method optimize takes one STYLE picture; received {len(args.style)}.")
+    for number in steps.values():
+        check_number("--steps", number, 1, integer=True)
+    return method, call | loss | steps
+
+
+def _check_pictures(args, size):
+    """The content can be read and the result written, and it is none of the inputs; the client reads the rest."""
+    photo = images.read(args.content, name="content picture", size=size)
+    images.check_output(args.output, photo.rgb.shape[:2])
+    outputs.check_names((args.content, *args.style), {"--output": args.output})
+
+
+def _failed(sentence):
+    print(f"tfstyle: {sentence}", file=sys.stderr)
+    return 1
