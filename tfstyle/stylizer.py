@@ -19,10 +19,12 @@ __all__ = ["ArbitraryStylizer"]
 
 # Pixels that go through a network at once, where there are several pictures.
 _AT_ONCE = 2**20
-# Memory, measured: TensorFlow, Keras and the weights; bytes a pixel in the transformer and in VGG-19 to relu4_1.
+# Memory, measured: TensorFlow, Keras and the weights; bytes a pixel in the transformer, in VGG-19 to relu4_1, and in
+# Inception-v3 to Mixed_6e.
 _BASE = 800 * 2**20
 _PAINT = {"float32": 640, "bfloat16": 320}
 _MEASURE = {"float32": 900, "bfloat16": 600}
+_LOOK = 220
 
 
 class ArbitraryStylizer:
@@ -61,7 +63,11 @@ class ArbitraryStylizer:
         inner = "mixed_bfloat16" if self._dtype == "bfloat16" else "float32"  # weights of norms stay float32
         self._predictor, transformer, config = arbitrary_weights.load(model, inner)
         self._code_size = config.code
-        self._moments = MomentsReader(self._dtype)
+        self._sees_pictures = config.predictor == "inception_v3"
+        if self._sees_pictures:
+            self._predictor = _traced_pictures(self._predictor)
+        else:
+            self._moments = MomentsReader(self._dtype)
         self._paint = _traced(transformer)
 
     def style_code(self, style, style_size=512):
@@ -196,6 +202,8 @@ class ArbitraryStylizer:
 
     def _codes(self, pictures):
         """(N, H, W, 3) -> (N, 100): the codes of pictures as styles."""
+        if self._sees_pictures:
+            return self._in_portions(self._predictor, pictures)
         return np.asarray(self._predictor(self._in_portions(self._moments, pictures)))
 
     def _in_portions(self, function, pictures, *others):
@@ -236,10 +244,13 @@ class ArbitraryStylizer:
         )
 
     def _need(self, height, width, painted):
-        """Peak memory in bytes, roughly: of the transformer, or of VGG-19 on a strip."""
+        """Peak memory in bytes, roughly: of the transformer, of VGG-19 on a strip, or of Inception-v3."""
         pixels = height * width
-        measured = min(pixels, _AT_ONCE + 2 * MARGIN * width) * _MEASURE[self._dtype]
-        return _BASE + 100 * pixels + max(measured, pixels * _PAINT[self._dtype] * painted)
+        if self._sees_pictures:
+            looked = pixels * _LOOK
+        else:
+            looked = min(pixels, _AT_ONCE + 2 * MARGIN * width) * _MEASURE[self._dtype]
+        return _BASE + 100 * pixels + max(looked, pixels * _PAINT[self._dtype] * painted)
 
 
 def _traced(transformer):
@@ -251,6 +262,11 @@ def _traced(transformer):
         return transformer([images, under])
 
     return paint
+
+
+def _traced_pictures(predictor):
+    """A predictor of pictures as a graph for pictures of any size, traced once."""
+    return tf.function(lambda pictures: predictor(pictures), input_signature=[tf.TensorSpec((None, None, None, 3))])
 
 
 def _array(name, value):

@@ -176,6 +176,7 @@ def changed(tmp_path, network_file):
     ({"transformer__deep2a_conv__kernel": np.zeros(3)}, "holds transformer/deep2a_conv/kernel, which this network"),
     ({"config": None}, "holds no arbitrary-style network of tfstyle, or is damaged"),
     ({"config": np.frombuffer(b'{"width": 3}', np.uint8)}, "holds no arbitrary-style network of tfstyle"),
+    ({"config": np.frombuffer(b'{"widths": [4, 6, 8, 8], "predictor": "vgg"}', np.uint8)}, "holds no arbitrary-style"),
 ])
 def test_a_file_of_another_network(changed, arrays, words):
     with pytest.raises(InputError, match=words) as error:

@@ -49,6 +49,24 @@ def test_values_come_back(model, tmp_path):
     assert int(np.asarray(iteration)) == 7
 
 
+def test_what_a_model_has_beside_its_weights_comes_back(model, tmp_path):
+    import keras
+
+    moving = keras.Variable(np.full(3, 0.5, "float32"), name="moving_mean", trainable=False)
+    normalized = types.SimpleNamespace(**vars(model), beside=[moving])
+    path = tmp_path / "a.npz"
+    save(normalized, 1, path)
+    moving.assign(np.full(3, np.nan, "float32"))
+    assert not checkpoint.all_finite(normalized)
+    restore(normalized, path)
+    np.testing.assert_array_equal(np.asarray(moving), 0.5)
+    with pytest.raises(InputError, match=r"a.npz is of another network \(1 variables\); name another workdir.$"):
+        restore(model, path)
+    save(model, 1, path)
+    with pytest.raises(InputError, match=r"a.npz is of another network \(moving_mean differs\); name another "):
+        restore(normalized, path)
+
+
 def test_one_without_a_head_is_read(model, tmp_path):
     """As written by hand, or by a program that keeps no head."""
     save(model, 3, tmp_path / "a.npz", run={"crop": "1"})

@@ -6,7 +6,17 @@ import pytest
 
 from tfstyle.checks import InputError
 from tfstyle.cli import flags
-from tfstyle.train.settings import CONTENT_LAYERS, FREE, ArbitrarySettings, TrainSettings, run_of
+from tfstyle.train.checkpoint import check_same_run
+from tfstyle.train.settings import (
+    BEFORE,
+    CONTENT_LAYERS,
+    FREE,
+    INCEPTION_SIDE,
+    PREDICTORS,
+    ArbitrarySettings,
+    TrainSettings,
+    run_of,
+)
 
 CLASSES = (TrainSettings, ArbitrarySettings)
 FIELDS = [field for cls in CLASSES for field in dataclasses.fields(cls)]
@@ -27,12 +37,15 @@ def test_no_two_settings_share_a_flag():
 
 
 def test_choices_are_those_of_the_network():
+    from tfstyle.nets.arbitrary import PREDICTORS as NETS
     from tfstyle.nets.arbitrary import ArbitraryConfig
+    from tfstyle.nets.inception import LEAST_SIDE
     from tfstyle.nets.vgg import layer_info
 
+    assert PREDICTORS == NETS and INCEPTION_SIDE == LEAST_SIDE
     assert all(layer_info(name)[2] <= 16 for name in CONTENT_LAYERS)
     settings = ArbitrarySettings()
-    shape = ArbitraryConfig(settings.widths, settings.blocks, settings.code, settings.hidden)
+    shape = ArbitraryConfig(settings.widths, settings.blocks, settings.code, settings.hidden, settings.predictor)
     assert shape == ArbitraryConfig()  # the defaults train the network that is shipped
 
 
@@ -45,6 +58,11 @@ def test_choices_are_those_of_the_network():
     ({"style_sizes": (100,)}, "style_sizes must be at least one number, none under style_crop (224)."),
     ({"style_sizes": ()}, "style_sizes must be at least one number, none under style_crop (224)."),
     ({"augment": 1.5}, "augment must be a number from 0 to 1; received 1.5."),
+    ({"predictor": "inception_v3", "measure_styles": True},
+     "measure_styles needs predictor='vgg19', since inception_v3 has to see the paintings; leave it out."),
+    ({"predictor": "inception_v3", "style_crop": 74},
+     "style_crop must be at least 75 for predictor='inception_v3'; received 74."),
+    ({"imagenet": True}, "imagenet needs predictor='inception_v3'; give that too, or leave imagenet out."),
 ])
 def test_settings_that_do_not_fit_together(given, sentence):
     with pytest.raises(InputError) as error:
@@ -55,6 +73,20 @@ def test_settings_that_do_not_fit_together(given, sentence):
 def test_sizes_of_paintings_follow_the_crop():
     assert ArbitrarySettings().style_sizes == (224, 320)
     assert ArbitrarySettings(style_crop=70).style_sizes == (70, 100)
+
+
+def test_a_predictor_that_sees_paintings_has_them_cropped():
+    assert ArbitrarySettings().measure_styles is None
+    assert ArbitrarySettings(predictor="inception_v3").measure_styles is False
+
+
+def test_runs_from_before_a_setting_are_runs_with_its_default():
+    now = run_of(ArbitrarySettings(), TrainSettings())
+    assert BEFORE.items() <= now.items()
+    then = {name: value for name, value in now.items() if name not in BEFORE}
+    check_same_run("c", then, now)
+    with pytest.raises(InputError, match="^c is of a run in which predictor was 'vgg19', not 'inception_v3'; "):
+        check_same_run("c", then, now | {"predictor": "'inception_v3'"})
 
 
 def test_a_run_is_its_settings_and_data_but_for_its_length():

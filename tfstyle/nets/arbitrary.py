@@ -1,7 +1,7 @@
 """Any style in one pass: a network whose normalization is predicted from the style picture.
 
 Ghiasi et al., "Exploring the structure of a real-time, arbitrary neural artistic stylization network", BMVC 2017
-(arXiv:1705.06830). Two models: `style_predictor` turns what VGG-19 sees of a painting into a short code, and
+(arXiv:1705.06830). Two models: `style_predictor` turns a painting, or what VGG-19 sees of it, into a short code, and
 `transformer` paints a photograph under that code.
 """
 
@@ -12,6 +12,8 @@ import numpy as np
 from keras import layers as kl
 from keras import ops
 
+from tfstyle.checks import check_choice
+from tfstyle.nets.inception import inception_predictor
 from tfstyle.nets.layers import (
     ConditionalInstanceNormalization,
     CropLike,
@@ -22,8 +24,9 @@ from tfstyle.nets.layers import (
 from tfstyle.nets.vgg import layer_info
 from tfstyle.weights import mean_activations
 
-__all__ = ["PREDICTOR_LAYERS", "ArbitraryConfig", "style_predictor", "transformer"]
+__all__ = ["PREDICTORS", "PREDICTOR_LAYERS", "ArbitraryConfig", "style_predictor", "transformer"]
 
+PREDICTORS = ("vgg19", "inception_v3")
 PREDICTOR_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 
 
@@ -35,27 +38,40 @@ class ArbitraryConfig:
         widths: channels at 1, 1/2, 1/4 and 1/8 of the picture's sides.
         blocks: residual blocks at 1/8. Two more stand at 1/4, before and after them.
         code: numbers in a style code (100 in the paper).
-        hidden: width of the predictor's hidden layer.
+        hidden: width of the hidden layer of the predictor "vgg19"; the other has none, and 0 here.
+        predictor: what looks at styles: "vgg19", or the paper's "inception_v3".
+
+    Raises:
+        InputError: an unknown predictor.
     """
 
     widths: tuple = (16, 48, 96, 128)
     blocks: int = 4
     code: int = 100
     hidden: int = 512
+    predictor: str = "vgg19"
+
+    def __post_init__(self):
+        if check_choice("predictor", self.predictor, PREDICTORS) == "inception_v3":
+            object.__setattr__(self, "hidden", 0)
 
 
-def style_predictor(config=ArbitraryConfig()):
-    """Moments of a style picture's VGG-19 features to its code.
+def style_predictor(config=ArbitraryConfig(), dtype="float32"):
+    """Moments of a style picture's VGG-19 features to its code, or the picture itself.
 
     Args:
         config: an `ArbitraryConfig`.
+        dtype: of the convolutions of "inception_v3", as `transformer` takes it.
 
     Returns:
-        A keras.Model: moments (N, 1920) float32, mean and standard deviation of the 64, 128, 256 and 512 channels of
-        PREDICTOR_LAYERS in turn -> code (N, config.code) float32.
+        A keras.Model. Of "vgg19": moments (N, 1920) float32, mean and standard deviation of the 64, 128, 256 and 512
+        channels of PREDICTOR_LAYERS in turn -> code (N, config.code) float32. Of "inception_v3":
+        `tfstyle.nets.inception.inception_predictor`.
 
-    Differs from the paper, whose predictor is an Inception-v3: VGG-19 is shipped with the package anyway.
+    Differs from the paper, whose predictor is the Inception-v3: VGG-19 is shipped with the package anyway.
     """
+    if config.predictor == "inception_v3":
+        return inception_predictor(config.code, dtype)
     moments = keras.Input((2 * sum(layer_info(name)[0] for name in PREDICTOR_LAYERS),), dtype="float32", name="moments")
     x = ScaledMoments(name="scaled")(moments)
     x = kl.Dense(config.hidden, activation="relu", dtype="float32", name="hidden")(x)

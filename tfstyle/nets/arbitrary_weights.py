@@ -75,7 +75,10 @@ def load(name="default", dtype="float32"):
 
 
 def _packed(predictor, transformer, config):
-    arrays = {"config": np.frombuffer(json.dumps(dataclasses.asdict(config)).encode(), np.uint8)}
+    fields = dataclasses.asdict(config)
+    if config.predictor == "vgg19":
+        del fields["predictor"]  # files without it are as old as the network
+    arrays = {"config": np.frombuffer(json.dumps(fields).encode(), np.uint8)}
     for part, model in zip(_PARTS, (predictor, transformer), strict=True):
         for variable in model.variables:
             with np.errstate(over="ignore"):
@@ -113,10 +116,10 @@ def _read(path):
 
 
 def _whole(predictor, transformer):
-    """Both models as one: image (N, H, W, 3), moments (N, 1920) -> picture (N, H, W, 3)."""
+    """Both models as one: image (N, H, W, 3), moments (N, 1920) or style (N, h, w, 3) -> picture (N, H, W, 3)."""
     image = keras.Input((None, None, 3), name="image")
-    moments = keras.Input(predictor.input_shape[1:], name="moments")
-    return keras.Model([image, moments], transformer([image, predictor(moments)]), name="arbitrary_style")
+    read = keras.Input(predictor.input_shape[1:], name=predictor.inputs[0].name)
+    return keras.Model([image, read], transformer([image, predictor(read)]), name="arbitrary_style")
 
 
 def _taken_apart(predictor, transformer):
@@ -127,8 +130,10 @@ def _taken_apart(predictor, transformer):
     }
     widths = tuple(transformer.get_layer(f"contract{i}_conv").filters for i in range(1, 5))
     blocks = sum(layer.name.startswith("deep") and layer.name.endswith("_sum") for layer in transformer.layers)
-    hidden, code = (predictor.get_layer(name).units for name in ("hidden", "code"))
-    return arrays, ArbitraryConfig(widths, blocks, code, hidden)
+    units = {layer.name: layer.units for layer in predictor.layers if layer.name in ("hidden", "code")}
+    if "hidden" not in units:
+        return arrays, ArbitraryConfig(widths, blocks, units["code"], predictor="inception_v3")
+    return arrays, ArbitraryConfig(widths, blocks, units["code"], units["hidden"])
 
 
 def _key(variable):

@@ -4,6 +4,7 @@ Losses after Ghiasi et al., BMVC 2017 (arXiv:1705.06830), section 3, with Gram m
 and Belongie, ICCV 2017, and every layer's error relative to its target so that none drowns the others.
 """
 
+import functools
 import pathlib
 
 import keras
@@ -15,6 +16,7 @@ from tfstyle.losses import content_loss, total_variation
 from tfstyle.losses.style import joined_moments
 from tfstyle.nets import arbitrary_weights
 from tfstyle.nets.arbitrary import PREDICTOR_LAYERS, ArbitraryConfig, style_predictor, transformer
+from tfstyle.nets.inception import keep_statistics, load_imagenet
 from tfstyle.nets.vgg import vgg
 from tfstyle.train import data, devices, loop
 from tfstyle.train.crops import StyleCrops
@@ -64,10 +66,13 @@ def train_arbitrary(photos, paintings, workdir, settings=ArbitrarySettings(), pa
     devices.share(settings.photos)
     keras.utils.set_random_seed(settings.seed)  # of the first weights; batches have generators of their own
     model = Training(settings, "mixed_bfloat16" if convolutions == "bfloat16" else "float32")
+    start = _start_from_imagenet if settings.imagenet else None
+    if init is not None:
+        start = functools.partial(_start_from, init=init)
     return loop.train(
         model, Batches(photos, styles, settings), pace, workdir,
         run=run_of(settings, pace, photographs=photos.fingerprint, paintings=paintings.fingerprint),
-        change=change, start=None if init is None else lambda model: _start_from(model, init),
+        change=change, start=start,
         preview=_previews(photos, paintings, settings), told=told, callback=callback,
         export=lambda model: arbitrary_weights.save(
             workdir / WEIGHTS, model.predictor, model.transformer, model.config
@@ -90,7 +95,8 @@ class Batches:
     def __getitem__(self, step):
         """{"photo" (P, S, S, 3) uint8, "own" (N,) float32, and what `styles` gives for N = P x styles paintings}.
 
-        "own" is 1 for the picture that is to be painted in its own photograph's style, else 0.
+        "own" is 1 for the picture that is to be painted in its own photograph's style, else 0. For a predictor that
+        sees pictures, that photograph is its "style" then, as large as the paintings.
         """
         s = self._settings
         rng = np.random.default_rng([s.seed, 2, step])
@@ -100,7 +106,10 @@ class Batches:
             photos.append(data.random_square(data.reduced(picture, s.photo_side), s.crop, rng))
         own = np.zeros(s.photos * s.styles, np.float32)
         own[0] = step % s.identity_every == 0
-        return {"photo": np.stack(photos), "own": own, **self._styles.batch(step, len(own), s.seed + 1)}
+        batch = {"photo": np.stack(photos), "own": own, **self._styles.batch(step, len(own), s.seed + 1)}
+        if s.predictor == "inception_v3" and own[0]:
+            batch["style"][0] = data.centered_square(photos[0], s.style_crop, s.style_crop)
+        return batch
 
 
 class Training(keras.Model):
@@ -108,7 +117,7 @@ class Training(keras.Model):
 
     Args:
         settings: an `ArbitrarySettings`.
-        dtype: of the transformer's convolutions, "float32" or "mixed_bfloat16"; the VGG follows it.
+        dtype: of the convolutions of both, "float32" or "mixed_bfloat16"; the VGG follows it.
     """
 
     TERMS = ("content", "gram", "moments", "identity", "tv")
@@ -117,8 +126,11 @@ class Training(keras.Model):
     def __init__(self, settings, dtype="float32"):
         super().__init__(dtype="float32", name="training")
         self.settings = settings
-        self.config = ArbitraryConfig(settings.widths, settings.blocks, settings.code, settings.hidden)
-        self.predictor = style_predictor(self.config)
+        s = settings
+        self.config = ArbitraryConfig(s.widths, s.blocks, s.code, s.hidden, s.predictor)
+        self.predictor = style_predictor(self.config, dtype)
+        if s.imagenet:
+            keep_statistics(self.predictor)
         self.transformer = transformer(self.config, dtype)
         layers = tuple(dict.fromkeys((*STYLE_LAYERS, settings.content_layer)))
         self.judge = vgg(layers, dtype="bfloat16" if dtype == "mixed_bfloat16" else "float32")
@@ -132,14 +144,30 @@ class Training(keras.Model):
         photo = ops.cast(batch["photo"], "float32") / 255.0
         features = self.reader(photo)
         moments, grams = self._wanted(batch)
-        own = self.moments({name: features[name][:1] for name in PREDICTOR_LAYERS})
-        read, first = moments[:, : own.shape[-1]], batch["own"][:1, None]
-        code = self.predictor(ops.concatenate([first * own + (1 - first) * read[:1], read[1:]], axis=0))
+        code = self.predictor(self._read(batch, features, moments), training=training)
         styles = self.settings.styles
         photo = ops.repeat(photo, styles, axis=0)
         target = ops.repeat(ops.cast(features[self.settings.content_layer], "float32"), styles, axis=0)
         image = self.transformer([photo, code])
         return {"image": image, "photo": photo, "target": target, "moments": moments, "grams": grams}
+
+    def _read(self, batch, features, moments):
+        """What the predictor looks at: the paintings, but for the photograph to be painted in its own style."""
+        if self.settings.predictor == "inception_v3":
+            return ops.cast(batch["style"], "float32") / 255.0  # that photograph is among them
+        own = self.moments({name: features[name][:1] for name in PREDICTOR_LAYERS})
+        read, first = moments[:, : own.shape[-1]], batch["own"][:1, None]
+        return ops.concatenate([first * own + (1 - first) * read[:1], read[1:]], axis=0)
+
+    def codes(self, pictures):
+        """(N, H, W, 3) float32 in [0, 1] -> (N, code): the codes of pictures as styles, as one paints under them."""
+        sees_pictures = self.settings.predictor == "inception_v3"
+        return self.predictor(pictures if sees_pictures else self.moments(self.reader(pictures)))
+
+    @property
+    def beside(self):
+        """What training changes beside the weights: Inception-v3's batch statistics. A checkpoint keeps them."""
+        return self.predictor.non_trainable_variables
 
     @staticmethod
     def moments(features):
@@ -205,6 +233,10 @@ def _start_from(model, init):
             variable.assign(ops.convert_to_numpy(value))
 
 
+def _start_from_imagenet(model):
+    load_imagenet(model.predictor)
+
+
 def _is_checkpoint(path):
     try:
         with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
@@ -226,7 +258,7 @@ def _previews(photos, paintings, settings):
     photos, paintings = (np.divide(pictures, 255, dtype=np.float32) for pictures in shown)
 
     def preview(model, step):
-        codes = ops.convert_to_numpy(model.predictor(model.moments(model.reader(paintings))))
+        codes = ops.convert_to_numpy(model.codes(paintings))
         rows = [[None, *photos]]
         for painting, code in zip(paintings, codes, strict=True):
             painted = model.transformer([photos, np.repeat(code[None], len(photos), axis=0)])

@@ -1,8 +1,8 @@
 """Checkpoints of a training: one .npz file with weights, optimizer, their moving average, step, and whose run it is.
 
 Keys: "model/0".. and "optimizer/0".. are the variables in Keras' order (the optimizer's: iteration, moving average of
-each weight, then Adam's moments), "step" the number of steps done, which is the position in the data too, "head" JSON.
-Both backends read both's.
+each weight, then Adam's moments), "beside/0".. what a model's `beside` lists, if anything, "step" the number of steps
+done, which is the position in the data too, "head" JSON. Both backends read both's.
 """
 
 import contextlib
@@ -12,6 +12,7 @@ import numpy as np
 
 from tfstyle import atomic
 from tfstyle.checks import InputError
+from tfstyle.train.settings import BEFORE
 
 __all__ = ["all_finite", "check_same_run", "read_head", "replaced", "restore", "save"]
 
@@ -30,7 +31,8 @@ def save(model, step, path, *, run=None, pending=None):
     """Writes the state of a compiled model.
 
     Args:
-        model: a keras.Model whose optimizer is built.
+        model: a keras.Model whose optimizer is built. Its attribute `beside`, if it has one, lists variables that
+            training changes and no optimizer holds, such as statistics of batch normalization.
         step: steps done.
         path: of the file; the old one stays until the new one is complete.
         run: dict of texts that a resumed run must agree in, as `tfstyle.train.settings.run_of` makes it, or None.
@@ -110,6 +112,7 @@ def check_same_run(path, found, wanted):
 
     A checkpoint or a caller that tells nothing is taken at its word.
     """
+    found = found and BEFORE | found
     for name in wanted or ():
         if found and found.get(name) != wanted[name]:
             had = found.get(name, "not there")
@@ -120,7 +123,10 @@ def check_same_run(path, found, wanted):
 
 
 def _variables(model):
-    return ("model", model.trainable_variables), ("optimizer", model.optimizer.variables)
+    return (
+        ("model", model.trainable_variables), ("optimizer", model.optimizer.variables),
+        ("beside", getattr(model, "beside", ())),
+    )
 
 
 def _array(variable):

@@ -102,7 +102,7 @@ def train(model, batches, settings, workdir, *, run=None, change=False, start=No
 
 
 class averaged:
-    """Within this context the model's weights are their moving average."""
+    """Within this context the model's weights are their moving average; what is no weight stays as it is."""
 
     def __init__(self, model):
         self._model = model

@@ -5,11 +5,15 @@ import dataclasses
 from tfstyle.checks import InputError
 from tfstyle.settings import check_fields, setting
 
-__all__ = ["ArbitrarySettings", "TrainSettings", "run_of"]
+__all__ = ["BEFORE", "ArbitrarySettings", "TrainSettings", "run_of"]
 
 CONTENT_LAYERS = tuple(f"relu{name}" for name in "3_1 3_2 3_3 3_4 4_1 4_2 4_3 4_4 5_1".split())
 # What a resumed run may have otherwise than the killed one: it changes how far and how fast, not what is computed.
 FREE = ("steps", "log_every", "preview_every", "checkpoint_every", "workers")
+# What runs were that began before there was such a setting, as `run_of` tells it.
+BEFORE = {"predictor": "'vgg19'", "imagenet": "False"}
+PREDICTORS = ("vgg19", "inception_v3")
+INCEPTION_SIDE = 75  # the least side in px that Inception-v3 takes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +74,7 @@ class ArbitrarySettings:
     )
     measure_styles: bool | None = setting(
         None, "measure every painting once before training, instead of augmented crops of it at each step; left out: "
-        "yes on a processor, no on a GPU", group="batch",
+        "yes on a processor, no on a GPU and for inception_v3, which has to see them", group="batch",
     )
     style_crop: int = setting(
         224, "side in pixels of the squares of paintings that are measured or cropped", group="batch", low=32, high=4096
@@ -106,7 +110,19 @@ class ArbitrarySettings:
     )
     blocks: int = setting(4, "residual blocks at 1/8 of the sides", group="network", low=1, high=64)
     code: int = setting(100, "numbers in a style code", group="network", low=1, high=4096)
-    hidden: int = setting(512, "width of the style predictor's hidden layer", group="network", low=1, high=65536)
+    hidden: int = setting(
+        512, "width of the style predictor's hidden layer; inception_v3 has none", group="network", low=1, high=65536
+    )
+    predictor: str = setting(
+        "vgg19", "what codes of paintings are predicted from: vgg19, the moments of its features; or inception_v3, the "
+        "paintings themselves by the paper's network, 9 million weights that are trained along", group="network",
+        choices=PREDICTORS,
+    )
+    imagenet: bool = setting(
+        False, "begin inception_v3 with ImageNet's weights, which Keras downloads, and keep their batch statistics, "
+        "rather than with random ones and the statistics of each batch; --init takes the weights' place",
+        group="network",
+    )
 
     def __post_init__(self):
         check_fields(self)
@@ -125,6 +141,22 @@ class ArbitrarySettings:
             object.__setattr__(self, "style_sizes", (self.style_crop, round(self.style_crop * 10 / 7)))
         if not self.style_sizes or min(self.style_sizes) < self.style_crop:
             raise InputError(f"style_sizes must be at least one number, none under style_crop ({self.style_crop}).")
+        if self.predictor == "inception_v3":
+            self._check_inception()
+        elif self.imagenet:
+            raise InputError("imagenet needs predictor='inception_v3'; give that too, or leave imagenet out.")
+
+    def _check_inception(self):
+        if self.measure_styles:
+            raise InputError(
+                "measure_styles needs predictor='vgg19', since inception_v3 has to see the paintings; leave it out."
+            )
+        if self.style_crop < INCEPTION_SIDE:
+            raise InputError(
+                f"style_crop must be at least {INCEPTION_SIDE} for predictor='inception_v3'; "
+                f"received {self.style_crop}."
+            )
+        object.__setattr__(self, "measure_styles", False)
 
 
 def run_of(*settings, **data):
