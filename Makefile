@@ -6,12 +6,13 @@ PYTEST ?= $(VENV)/bin/python -m pytest
 PYTEST_FLAGS ?=
 INSTALL = $(VENV)/bin/python -m pip install --compile
 
-.PHONY: help demo test test-slow clean
+.PHONY: help demo test test-slow saved_models clean
 
 help:
 	@echo "make demo       repaint examples/content/chelsea.jpg as demo.png"
 	@echo "make test       the fast tests"
 	@echo "make test-slow  the tests that train, render or install for a while"
+	@echo "make saved_models  export both engines anew for TensorFlow Serving"
 	@echo "make clean      remove what the above have made, but for $(VENV)"
 	@echo "PYTHON=python3.12 chooses the interpreter that $(VENV) is made with."
 
@@ -25,6 +26,11 @@ test: $(VENV)/tfstyle-test.installed
 # pytest exits with 5 where no test has the mark.
 test-slow: $(VENV)/tfstyle-test.installed
 	$(PYTEST) -m slow $(PYTEST_FLAGS) || [ $$? -eq 5 ]
+
+# Compared with Python in every loader before they replace what is there.
+saved_models: $(VENV)/tfstyle-test.installed
+	$(VENV)/bin/tfstyle export arbitrary -o saved_models --replace
+	$(VENV)/bin/tfstyle export gatys -o saved_models --replace
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \

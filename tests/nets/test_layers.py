@@ -11,6 +11,7 @@ from tfstyle.nets.layers import (
     CropLike,
     ReflectConv,
     ReflectToMultiple,
+    TwiceAsLarge,
     enlarged,
 )
 
@@ -135,6 +136,16 @@ def test_reflected_to_a_multiple_and_back(random):
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(CropLike()(wide, x)), x)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_twice_as_large_bit_for_bit(random, dtype):
+    x = keras.ops.cast(normal(random, 2, 5, 4, 3), dtype)
+    found = TwiceAsLarge(dtype=dtype)(x)
+    assert keras.backend.standardize_dtype(found.dtype) == dtype
+    found, x = (keras.ops.convert_to_numpy(keras.ops.cast(values, "float32")) for values in (found, x))
+    np.testing.assert_array_equal(found, x.repeat(2, axis=1).repeat(2, axis=2))
+    assert TwiceAsLarge().compute_output_shape((2, None, 4, 3)) == (2, None, 8, 3)
+
+
 def test_enlarged_by_nearest_neighbor(random):
     image, code = keras.Input((None, None, 3)), keras.Input((6,))
     model = keras.Model([image, code], enlarged(image, 4, code, "up", "float32"))
@@ -151,6 +162,7 @@ def test_enlarged_by_nearest_neighbor(random):
     ConditionalInstanceNormalization(epsilon=1e-3, name="b"),
     ReflectToMultiple(16, name="c"),
     CropLike(name="d"),
+    TwiceAsLarge(name="e"),
 ])
 def test_layers_are_written_and_read(layer):
     config = keras.saving.serialize_keras_object(layer)

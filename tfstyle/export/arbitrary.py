@@ -55,7 +55,7 @@ class ArbitraryModule(tf.Module):
         content, style = (tf.TensorSpec(graph.PICTURES, name=f"{name}_image") for name in ("content", "style"))
         content_file, style_file = (tf.TensorSpec((None,), tf.string, f"{name}_bytes") for name in ("content", "style"))
         strength = tf.TensorSpec((None,), name="strength")
-        code = tf.TensorSpec((None, self.code_size), name="style_code")
+        code = tf.TensorSpec((None, None), name="style_code")
 
         @tf.function(input_signature=[content, style], autograph=False)
         def serving_default(content_image, style_image):
@@ -74,10 +74,7 @@ class ArbitraryModule(tf.Module):
 
         @tf.function(input_signature=[content, code], autograph=False)
         def stylize_code(content_image, style_code):
-            with tf.control_dependencies(graph.refuse_unless(
-                tf.reduce_all(tf.math.is_finite(style_code)), "style_code must be finite; make it anew from its picture."
-            )):
-                code = tf.identity(style_code)
+            code = self._checked_code(style_code)
             content = graph.pictures(content_image, "content_image", self._bounds)
             content, code = graph.same_count(("content_image", content), ("style_code", code))
             return {"stylized_image": self._painted(content, code)}
@@ -92,6 +89,18 @@ class ArbitraryModule(tf.Module):
 
         found = (serving_default, stylize, style_code, stylize_code, stylize_bytes)
         return {function.__name__: function for function in found}
+
+    def _checked_code(self, code):
+        size = self.code_size
+        with tf.control_dependencies(graph.refuse_unless(
+            tf.equal(tf.shape(code)[1], size), f"style_code must have {size} numbers a picture; received {{}}.",
+            tf.shape(code)[1],
+        )):
+            finite = graph.refuse_unless(
+                tf.reduce_all(tf.math.is_finite(code)), "style_code must be finite; make it anew from its picture."
+            )
+        with tf.control_dependencies(finite):
+            return tf.ensure_shape(code, (None, size))
 
     def _codes(self, pictures):
         """(N, h, w, 3) -> (N, K)."""

@@ -124,7 +124,9 @@ def decoded(content, name, bounds):
     )):
         content = tf.identity(content)
     pixels = tf.cond(
-        is_png, lambda: tf.io.decode_png(content, channels=3), lambda: tf.io.decode_jpeg(content, channels=3)
+        is_png, lambda: tf.io.decode_png(content, channels=3),
+        # As Pillow decodes; TensorFlow's default is coarser, by 1/255 on average.
+        lambda: tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE"),
     )
     return tf.cast(tf.ensure_shape(pixels, (None, None, 3)), tf.float32) / 255.0, is_png
 
@@ -179,7 +181,7 @@ def one_by_one(function, requests, spec):
 
 
 def resized(pictures, height, width):
-    """(N, h, w, 3) in [0, 1] resampled as `tfstyle.images.resize` does it (Lanczos), to 1e-5; the same if so large."""
+    """(N, h, w, 3) in [0, 1] resampled as `tfstyle.images.resize` does it (Lanczos), to 1e-4; the same if so large."""
     found = tf.shape(pictures)
 
     def resample():
@@ -202,7 +204,7 @@ def scaled_to(pictures, long_side, bounds):
     most = _STYLE_ROOM * bounds.pixels
     with tf.control_dependencies(refuse_unless(
         _pixels(height, width) <= most,
-        f"The style picture would be {{}}x{{}} px at the content's long side and {most} pixels are the most; "
+        f"The style picture, resized to be as long as the content, would have {{}}x{{}} px; {most} pixels are the most; "
         "use a smaller content picture.", width, height,
     )):
         pictures = tf.identity(pictures)

@@ -1,6 +1,7 @@
 """A SavedModel as each of its users loads it: TensorFlow 2, TF Hub, and the session that TensorFlow Serving runs."""
 
 import contextlib
+import os
 
 import tensorflow as tf
 
@@ -21,7 +22,7 @@ def in_session(path):
     session = tf.compat.v1.Session(graph=graph)
     try:
         with graph.as_default(), _quietly():
-            meta = tf.compat.v1.saved_model.load(session, [tf.saved_model.SERVING], path)
+            meta = tf.compat.v1.saved_model.load(session, [tf.saved_model.SERVING], os.fspath(path))
 
         def call(signature, **arrays):
             known = meta.signature_def[signature]

@@ -27,7 +27,7 @@ class ExportSettings:
         "server's processor has it, as this one must, and very slow where it has not",
         group="network", choices=("float32", "bfloat16"),
     )
-    version: int = setting(1, "number of the version; servers take the highest", group="folder", low=1, high=2**31)
+    version: int = setting(1, "number of the version; servers take the highest", group="folder", low=1)
     replace: bool = setting(False, "replace this version if it is there already", group="folder")
 
     def __post_init__(self):

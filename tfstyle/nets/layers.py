@@ -4,7 +4,14 @@ import keras
 from keras import layers as kl
 from keras import ops
 
-__all__ = ["ConditionalInstanceNormalization", "CropLike", "ReflectConv", "ReflectToMultiple", "enlarged"]
+__all__ = [
+    "ConditionalInstanceNormalization",
+    "CropLike",
+    "ReflectConv",
+    "ReflectToMultiple",
+    "TwiceAsLarge",
+    "enlarged",
+]
 
 
 @keras.saving.register_keras_serializable(package="tfstyle")
@@ -82,8 +89,11 @@ class ReflectToMultiple(kl.Layer):
         self.multiple = multiple
 
     def call(self, x):
-        pads = [(0, 0), *(_split(side, self.multiple) for side in ops.shape(x)[1:3]), (0, 0)]
-        return ops.pad(x, pads, mode="reflect")
+        _, height, width, channels = ops.shape(x)
+        rows, columns = _split(height, self.multiple), _split(width, self.multiple)
+        x = ops.pad(x, [(0, 0), rows, columns, (0, 0)], mode="reflect")
+        # Says again how many channels there are, which TensorFlow Lite's converter forgets where sides are free.
+        return ops.reshape(x, (-1, height + sum(rows), width + sum(columns), channels))
 
     def compute_output_shape(self, input_shape):
         count, *sides, channels = input_shape
@@ -107,13 +117,32 @@ class CropLike(kl.Layer):
         return (*like_shape[:3], x_shape[-1])
 
 
+@keras.saving.register_keras_serializable(package="tfstyle")
+class TwiceAsLarge(kl.Layer):
+    """Every pixel as four, bit for bit: (N, H, W, C) -> (N, 2 H, 2 W, C).
+
+    What `keras.layers.UpSampling2D(2)` gives, in concatenations that TensorFlow Lite converts at free sizes, too. Their
+    gradients are sums in a fixed order.
+    """
+
+    def call(self, x):
+        _, height, width, channels = ops.shape(x)
+        columns = ops.reshape(ops.concatenate([x, x], axis=-1), (-1, height, 1, 2 * width * channels))
+        return ops.reshape(ops.concatenate([columns, columns], axis=2), (-1, 2 * height, 2 * width, channels))
+
+    def compute_output_shape(self, input_shape):
+        count, *sides, channels = input_shape
+        height, width = (None if side is None else 2 * side for side in sides)
+        return count, height, width, channels
+
+
 def enlarged(x, filters, code, name, dtype):
     """Twice as large by nearest neighbor, a convolution, its normalization: no checkerboard (Odena et al. 2016)."""
-    x = kl.UpSampling2D(2, interpolation="nearest", data_format="channels_last", dtype=dtype, name=f"{name}_larger")(x)
+    x = TwiceAsLarge(dtype=dtype, name=f"{name}_larger")(x)
     x = ReflectConv(filters, 3, use_bias=False, dtype=dtype, name=f"{name}_conv")(x)
     return ConditionalInstanceNormalization(dtype=dtype, name=f"{name}_norm")(x, code)
 
 
 def _split(side, multiple):
-    extra = -side % multiple
+    extra = (multiple - side % multiple) % multiple  # -side % multiple is another number in ONNX
     return extra // 2, extra - extra // 2

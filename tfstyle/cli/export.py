@@ -1,0 +1,93 @@
+"""tfstyle export: writes an engine for another runtime, compared with Python before it is kept."""
+
+import os
+import sys
+import time
+
+from tfstyle.checks import InputError, check_choice
+from tfstyle.cli import flags
+from tfstyle.cli.chatter import hushed
+from tfstyle.controls import check_model
+from tfstyle.export import ExportError
+from tfstyle.export.settings import ExportSettings
+
+EXAMPLES = """examples:
+  tfstyle export arbitrary -o saved_models
+  tfstyle export gatys -o saved_models
+  tfstyle export arbitrary --model mine.npz --version 2 -o saved_models
+  tfstyle export arbitrary --format litert --kinds float16 --size 384 --style-size 256 -o mobile
+  tfstyle export arbitrary --format onnx -o onnx
+
+saved_models/arbitrary/1 is then what tensorflow_model_server serves (tfstyle serve --models saved_models).
+"""
+FORMATS = ("savedmodel", "litert", "onnx")
+# Which of the flags a format takes, beside --model.
+_OWN = {"savedmodel": ("precision", "version", "replace"), "litert": ("size", "style_size", "kinds"), "onnx": ()}
+
+
+def add_flags(parser):
+    """Adds the verb's own flags and one for each field of `ExportSettings`."""
+    parser.usage = "tfstyle export ENGINE -o FOLDER [flags]"
+    add = parser.add_argument_group("what and where").add_argument
+    add("engine", metavar="ENGINE", help="arbitrary (any style in one pass) or gatys (the optimizer)")
+    add("-o", "--output", metavar="FOLDER", required=True, help="made if missing")
+    add("--format", metavar="{" + ",".join(FORMATS) + "}", default="savedmodel",
+        help="savedmodel for TensorFlow Serving; litert (TensorFlow Lite) and onnx, of arbitrary alone, as two files: "
+             "style_predict and style_transform (default: savedmodel)")
+    add("--quiet", action="store_true", help="no lines at the end")
+    add("--flagfile", metavar="FILE", help="read further flags from a file, one --flag=value to a line")
+    flags.add_settings(parser, ExportSettings)
+    add = parser.add_argument_group("litert settings").add_argument
+    add("--size", metavar="N", help="side in pixels of square content pictures (default: any height and width)")
+    add("--style-size", metavar="N", help="the same of style pictures")
+    add("--kinds", metavar="KIND,...", help="float32, float16 (with both sizes), dynamic (default: all that go)")
+
+
+def run(args):
+    """Runs the verb: 0 done, 1 the file would not have computed what Python does."""
+    form = check_choice("--format", args.format, FORMATS)
+    given = flags.given(args, ExportSettings)
+    settings = ExportSettings(**given)
+    settings.check_for(args.engine)
+    lite = {name: value for name in _OWN["litert"] if (value := getattr(args, name)) is not None}
+    for name in (given | lite).keys() - {"model", *_OWN[form]}:
+        owner = next(other for other in FORMATS if name in _OWN[other])
+        raise InputError(f"{flags.flag(name)} is for --format {owner}; leave it out.")
+    if form != "savedmodel" and args.engine != "arbitrary":
+        raise InputError(f"Only arbitrary is exported to {form}; the optimizer is a SavedModel alone.")
+    if check_model(settings.model) != "ours":
+        raise InputError(f"{settings.model!r} is no network of tfstyle; give the path of an .npz or .keras file.")
+    if os.path.exists(args.output) and not os.path.isdir(args.output):
+        raise InputError(f"{args.output} is a file; name a folder.")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    start = time.perf_counter()
+    try:
+        found = _savedmodel(args, given) if form == "savedmodel" else _files(form, args, settings.model, lite)
+    except ExportError as error:
+        print(f"tfstyle: {error}", file=sys.stderr)
+        return 1
+    if not args.quiet:
+        for path, size, difference in found:
+            print(f"{path}  {size / 1e6:.1f} MB  within {difference:.1g} of Python")
+        print(f"{time.perf_counter() - start:.0f} s")
+    return 0
+
+
+def _savedmodel(args, given):
+    with hushed():
+        from tfstyle.export.savedmodel import export
+    path, differences = export(args.engine, args.output, **given)
+    files = (os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names)
+    return [(path, sum(map(os.path.getsize, files)), max(differences.values()))]
+
+
+def _files(form, args, model, lite):
+    with hushed():
+        from tfstyle.export import litert, onnx
+    if form == "onnx":
+        written = onnx.export(args.output, model=model)
+    else:
+        sides = {name: flags.number(lite[name]) for name in ("size", "style_size") if name in lite}
+        kinds = {"kinds": tuple(kind.strip() for kind in lite["kinds"].split(","))} if "kinds" in lite else {}
+        written = litert.export(args.output, model=model, **sides, **kinds)
+    return [(one.path, os.path.getsize(one.path), one.largest) for one in written]
