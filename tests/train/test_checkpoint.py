@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import types
 
 import numpy as np
@@ -135,3 +137,19 @@ def test_a_disk_that_refuses(tmp_path):
             replaced(tmp_path / "a"):
         raise OSError(28, "No space left on device")
     assert os.listdir(tmp_path) == []
+
+
+def test_one_process_at_a_time(tmp_path):
+    hold = (
+        "import sys; from tfstyle.train.checkpoint import alone_in\n"
+        "with alone_in(sys.argv[1]): print('in', flush=True); input()"
+    )
+    with subprocess.Popen([sys.executable, "-c", hold, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"in\n"
+        with pytest.raises(InputError, match=f"^Another process is training in {tmp_path}; stop it first"):
+            with checkpoint.alone_in(tmp_path):
+                pass
+        other.kill()
+    for _ in range(2):
+        with checkpoint.alone_in(tmp_path):
+            assert list(tmp_path.iterdir()) == []

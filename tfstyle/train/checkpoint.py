@@ -7,6 +7,12 @@ done, which is the position in the data too, "head" JSON. Both backends read bot
 
 import contextlib
 import json
+import os
+
+try:
+    import fcntl
+except ImportError:  # Windows, where two processes must be kept apart by hand
+    fcntl = None
 
 import numpy as np
 
@@ -14,7 +20,7 @@ from tfstyle import atomic
 from tfstyle.checks import InputError
 from tfstyle.train.settings import BEFORE
 
-__all__ = ["all_finite", "check_same_run", "read_head", "replaced", "restore", "save"]
+__all__ = ["all_finite", "alone_in", "check_same_run", "read_head", "replaced", "restore", "save"]
 
 
 @contextlib.contextmanager
@@ -25,6 +31,30 @@ def replaced(path):
             yield file
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error.strerror or error}); make room and go on.") from error
+
+
+@contextlib.contextmanager
+def alone_in(folder):
+    """Keeps other processes out of a run's folder: two would overwrite each other's checkpoints. A kill lets go of it.
+
+    Raises:
+        InputError: another one is at work there.
+    """
+    if fcntl is None:
+        yield
+        return
+    claim = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(claim)
+        raise InputError(f"Another process is training in {folder}; stop it first, or name another workdir.") from None
+    except OSError:
+        pass  # a file system without locks
+    try:
+        yield
+    finally:
+        os.close(claim)
 
 
 def save(model, step, path, *, run=None, pending=None):

@@ -58,10 +58,16 @@ def train(model, batches, settings, workdir, *, run=None, change=False, start=No
 
     Raises:
         NonFiniteLoss: the run diverged; the last checkpoint is from before.
-        InputError: a checkpoint of another run or network, or a disk that refuses.
+        InputError: a checkpoint of another run or network, another process at work in `workdir`, or a disk that
+            refuses.
     """
     workdir = pathlib.Path(workdir)
     workdir.mkdir(parents=True, exist_ok=True)
+    with checkpoint.alone_in(workdir):
+        return _train(model, batches, settings, workdir, run, change, start, preview, export, told, callback)
+
+
+def _train(model, batches, settings, workdir, run, change, start, preview, export, told, callback):
     for left in workdir.glob(atomic.LEFT):  # half-written when a run was killed
         left.unlink(missing_ok=True)
     path = workdir / CHECKPOINT
