@@ -5,8 +5,8 @@
     python benchmarks/serving.py ratio saved_models/arbitrary/1                             beside the call in Python
 
 `sizes` measures each in a process of its own, because a process never tells that its memory has shrunk. `ratio` takes
-turns between the graph and `tfstyle.ArbitraryStylizer` (`tfstyle.gatys.optimize` at ten evaluations) in the same precision,
-and tells the medians and their quotient.
+turns between the graph and `tfstyle.ArbitraryStylizer` or `tfstyle.gatys.optimize` in the same precision, and tells the
+medians and their quotient. The optimizer makes ten evaluations at each scale.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 
+STEPS = 10  # evaluations at each scale of the optimizer
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
@@ -42,16 +43,25 @@ def measure(path, size, batch, runs):
     random = np.random.default_rng(0)
     shape = (batch, size * 3 // 4, size, 3)
     pictures = {name: random.random(shape, np.float32) for name in ("content_image", "style_image")}
+    signature = "serving_default"
+    if _card(path)["name"] == "gatys":
+        signature = "optimize"
+        pictures |= {f"{kind}_weight": np.ones(batch, np.float32) for kind in ("content", "style", "tv")}
+        pictures["steps"] = np.full(batch, STEPS, np.int32)
     with in_session(path) as call:
         loaded, seconds = _peak_mib(), []
         for _ in range(1 + runs):
             start = time.perf_counter()
-            call("serving_default", **pictures)
+            call(signature, **pictures)
             seconds.append(time.perf_counter() - start)
     return {
         "pixels": f"{shape[2]}x{shape[1]}", "batch": batch, "seconds": round(statistics.median(seconds[1:]), 3),
         "first_seconds": round(seconds[0], 3), "peak_mib": _peak_mib(), "loaded_mib": loaded,
     }
+
+
+def _card(path):
+    return json.loads((pathlib.Path(path) / "assets.extra" / "card.json").read_text())
 
 
 def _peak_mib():
@@ -81,15 +91,15 @@ def ratio(args):
     from tfstyle.export.loaders import in_session
     from tfstyle.gatys import GatysSettings, optimize
 
-    card = json.loads((pathlib.Path(args.model) / "assets.extra" / "card.json").read_text())
+    card = _card(args.model)
     random, size = np.random.default_rng(0), args.sizes[0]
     content, style = random.random((2, 1, size * 3 // 4, size, 3), np.float32)
     with in_session(args.model) as call:
         if card["name"] == "gatys":
             weights = {f"{kind}_weight": np.float32([1]) for kind in ("content", "style", "tv")}
-            settings = GatysSettings(size=None, steps=(10,), precision="float32")
-            cases = {"ten evaluations at each scale": (
-                lambda: call("optimize", content_image=content, style_image=style, steps=np.int32([10]), **weights),
+            settings = GatysSettings(size=None, steps=(STEPS,), precision="float32")
+            cases = {f"{STEPS} evaluations at each scale": (
+                lambda: call("optimize", content_image=content, style_image=style, steps=np.int32([STEPS]), **weights),
                 lambda: optimize(content[0], [style[0]], settings),
             )}
         else:

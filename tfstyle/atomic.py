@@ -41,7 +41,7 @@ def replaced(path):
 
 @contextlib.contextmanager
 def replaced_folder(path):
-    """A folder to write to that takes the place of `path` once all has gone well; what was there before is removed then.
+    """A folder to write to that takes the place of `path` once all has gone well; what was there is removed then.
 
     Args:
         path: of the folder wanted; the folders above it are made if missing.

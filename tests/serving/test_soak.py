@@ -1,4 +1,4 @@
-"""A thousand requests from 32 threads, good and bad, to the model that is shipped, over both APIs."""
+"""A thousand requests from 32 threads, good and bad, to the models that are shipped, over both APIs."""
 
 import concurrent.futures
 import gc
@@ -17,6 +17,7 @@ from PIL import Image
 
 import tfstyle
 from tfstyle import images
+from tfstyle.checks import InputError
 from tfstyle.serving import Client
 from tfstyle.serving.connection import Address, place
 from tfstyle.serving.failures import Failure, plain
@@ -24,13 +25,12 @@ from tfstyle.serving.grpc_transport import GrpcTransport
 from tfstyle.serving.rest import RestTransport
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-MODEL = ROOT / "saved_models" / "arbitrary" / "1"
+MODELS = ROOT / "saved_models"
 THREADS, REQUESTS = 32, 1000
 GROWTH = 32 * 2**20  # bytes, over 500 requests; 6 MiB were measured
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not MODEL.is_dir(), reason="saved_models/arbitrary/1 is not there; make saved_models"),
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
 ]
 
@@ -67,7 +67,7 @@ def huge():
 BAD_FILES = {
     "empty": (b"", "must be JPEG or PNG files; received 0 bytes"),
     "neither": (b"GIF89a" + b"\0" * 40, "must be JPEG or PNG files; received 46 bytes"),
-    "header alone": (PNG[:8], r"must hold pictures of 16 px a side"),
+    "header alone": (PNG[:8], r"must hold pictures each of 16 px a side"),
     "huge": (huge(), "received 60000x60000 px"),
     "small": (file(CONTENTS[0][:9]), "received 32x9 px"),
     "truncated PNG": (PNG[:-200], "PNG"),
@@ -76,7 +76,7 @@ BAD_FILES = {
 }
 BAD_PICTURES = {
     "4 channels": (np.ones((1, 32, 32, 4), np.float32), "must have 3 channels"),
-    "no picture": (np.ones((0, 32, 32, 3), np.float32), "must be one picture or more|Cannot feed"),
+    "no picture": (np.ones((0, 32, 32, 3), np.float32), "must be 1 to 16 pictures|Cannot feed"),
     "small": (np.ones((1, 9, 32, 3), np.float32), "received 1 of 32x9 px"),
     "0 to 255": (np.full((1, 32, 32, 3), 200, np.float32), r"float32 in \[0, 1\]"),
     "NaN": (np.full((1, 32, 32, 3), np.nan, np.float32), r"float32 in \[0, 1\]"),
@@ -85,14 +85,14 @@ BAD_PICTURES = {
 
 
 @pytest.fixture(scope="module")
-def model(servers):
-    return servers.Model(MODEL)
+def models(servers):
+    return {name: servers.Model(MODELS / name / "1") for name in ("arbitrary", "gatys")}
 
 
 @pytest.fixture(scope="module", params=["http", "grpc"])
-def served(request, servers, model):
+def served(request, servers, models):
     start = servers.rest_server if request.param == "http" else servers.grpc_server
-    with start(servers.Engine({"arbitrary": model})) as url:
+    with start(servers.Engine(models)) as url:
         yield url
 
 
@@ -210,3 +210,24 @@ def test_codes_and_mixtures_as_in_the_library(served, engine):
             found = client.stylize(CONTENTS[1], [code, STYLES[1]], **mixed)
             library = engine.stylize(CONTENTS[1], [code, STYLES[1]], **mixed)
             assert np.abs(np.asarray(found, np.int16) - np.asarray(library, np.int16)).max() <= 1
+
+
+def test_the_optimizer_as_in_the_library(served):
+    """Beside requests that its graph refuses, all at a time."""
+    settings = {"steps": 3, "style_weight": 8.0}
+    with Client(served) as client, concurrent.futures.ThreadPoolExecutor(6) as pool:
+        good = [pool.submit(client.stylize, CONTENTS[0], style, "optimize", None, **settings) for style in STYLES[:2]]
+        bad = {
+            "steps must be from 1 to 500": pool.submit(client.optimize, CONTENTS[0], STYLES[0], steps=501),
+            "up to 1048576 pixels": pool.submit(client.optimize, CONTENTS[0], STYLES[0], size=1400),
+            "Pixels times steps": pool.submit(client.optimize, CONTENTS[0], STYLES[0], size=900, steps=400),
+        }
+        for words, request in bad.items():
+            with pytest.raises(InputError, match=words):
+                request.result()
+        for style, request in zip(STYLES, good, strict=False):
+            library = tfstyle.stylize(
+                CONTENTS[0], style, "optimize", None, precision="float32", steps=(3,), style_weight=8.0
+            )
+            apart = np.abs(np.asarray(request.result(), np.int16) - np.asarray(library, np.int16))
+            assert apart.mean() < 0.5 and np.abs(np.int16(library) - CONTENTS[0]).mean() > 1

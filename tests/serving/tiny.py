@@ -3,7 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
+from tfstyle.export.graph import Bounds, scaled_to
+
 MOST_PIXELS = 100 * 100
+DEFAULT_STEPS = 140
 PICTURES = (None, None, None, None)
 
 
@@ -72,6 +75,12 @@ def decoded(file, name):
     return checked(pixels[None], name)
 
 
+def pair(content, style):
+    """Both pictures of a request, the style at the content's long side, as the real models see it."""
+    content, style = decoded(content, "content_bytes"), decoded(style, "style_bytes")
+    return content, scaled_to(style, tf.reduce_max(tf.shape(content)), Bounds(MOST_PIXELS, 1))
+
+
 def encoded(picture):
     return tf.io.encode_png(tf.cast(tf.round(tf.clip_by_value(picture, 0.0, 1.0) * 255), tf.uint8))
 
@@ -101,17 +110,17 @@ def write(folder):
     @tf.function(input_signature=[content_file, style_file, strength])
     def stylize_bytes(content_bytes, style_bytes, strength):
         def one(request):
-            pictures = decoded(request[0], "content_bytes"), decoded(request[1], "style_bytes")
-            return encoded(blended(*pictures, request[2][None])[0])
+            return encoded(blended(*pair(*request[:2]), request[2][None])[0])
 
         return {"stylized_bytes": tf.map_fn(one, (content_bytes, style_bytes, strength), fn_output_signature=tf.string)}
 
     @tf.function(input_signature=[content_file, style_file, spec((None,), tf.int32, "steps"), *weights])
     def optimize_bytes(content_bytes, style_bytes, steps, content_weight, style_weight, tv_weight):
         def one(request):
-            content, style = decoded(request[0], "content_bytes"), decoded(request[1], "style_bytes")
+            content, style = pair(*request[:2])
             mixed = request[3] * content + request[4] * tf.reduce_mean(style, [1, 2])
-            return encoded((tf.cast(request[2], tf.float32) / 500 * mixed / tf.add_n(request[3:]))[0])
+            steps = tf.where(request[2] > 0, request[2], DEFAULT_STEPS)
+            return encoded((tf.cast(steps, tf.float32) / 500 * mixed / tf.add_n(request[3:]))[0])
 
         bound = refuse_unless(tf.reduce_all(steps <= 500), "steps must be from 1 to 500; received {}.", steps)
         with tf.control_dependencies(bound):

@@ -11,11 +11,9 @@ from tfstyle.cli import flags, outputs
 from tfstyle.cli.chatter import hushed
 from tfstyle.controls import Controls
 from tfstyle.gatys.settings import GatysSettings
-from tfstyle.serving.client import OPTIMIZER, STEPS, Client
+from tfstyle.serving.client import METHODS, OPTIMIZER, Client
 from tfstyle.serving.connection import Connection
 from tfstyle.serving.failures import ServingError
-
-METHODS = ("fast", "optimize")
 
 EXAMPLES = """exit codes: 0 done; 1 the server cannot be reached, takes too long or fails; 2 bad input or usage, in our
 eyes or in the server's, nothing was written; 130 interrupted.
@@ -54,7 +52,7 @@ def add_flags(parser):
     add = parser.add_argument_group("the run").add_argument
     add("--method", metavar="{fast,optimize}", default="fast",
         help=f"fast: one pass; optimize: the model {OPTIMIZER!r}, unless --model names another (default: fast)")
-    add("--steps", metavar="N", help=f"of --method optimize: evaluations at each scale (default: {STEPS})")
+    add("--steps", metavar="N", help="of --method optimize: evaluations at each scale (default: as tfstyle optimize)")
     add("--quiet", action="store_true", help="no line at the end")
     add("--flagfile", metavar="FILE", help="read further flags from a file, one --flag=value to a line")
     for settings in (_SERVER, _PICTURE, _LOSS):

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib import util
 import time
 
 from tfstyle.checks import InputError, check_choice
@@ -50,7 +51,7 @@ def run(args):
     settings = ExportSettings(**given)
     settings.check_for(args.engine)
     lite = {name: value for name in _OWN["litert"] if (value := getattr(args, name)) is not None}
-    for name in (given | lite).keys() - {"model", *_OWN[form]}:
+    for name in sorted((given | lite).keys() - {"model", *_OWN[form]}):
         owner = next(other for other in FORMATS if name in _OWN[other])
         raise InputError(f"{flags.flag(name)} is for --format {owner}; leave it out.")
     if form != "savedmodel" and args.engine != "arbitrary":
@@ -60,12 +61,15 @@ def run(args):
     if os.path.exists(args.output) and not os.path.isdir(args.output):
         raise InputError(f"{args.output} is a file; name a folder.")
     os.environ["KERAS_BACKEND"] = "tensorflow"
+    with hushed():
+        import tensorflow as tf
     start = time.perf_counter()
     try:
         found = _savedmodel(args, given) if form == "savedmodel" else _files(form, args, settings.model, lite)
     except ExportError as error:
-        print(f"tfstyle: {error}", file=sys.stderr)
-        return 1
+        return _failed(str(error))
+    except (MemoryError, tf.errors.ResourceExhaustedError):
+        return _failed("memory ran out; close other programs.")
     if not args.quiet:
         for path, size, difference in found:
             print(f"{path}  {size / 1e6:.1f} MB  within {difference:.1g} of Python")
@@ -74,11 +78,14 @@ def run(args):
 
 
 def _savedmodel(args, given):
+    if not util.find_spec("tensorflow_serving"):
+        print("tfstyle: there will be no warm-up requests, which need pip install 'tfstyle[grpc]'.", file=sys.stderr)
     with hushed():
         from tfstyle.export.savedmodel import export
     path, differences = export(args.engine, args.output, **given)
+    worst = max(value for what, value in differences.items() if "bytes" not in what)  # files are rounded
     files = (os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names)
-    return [(path, sum(map(os.path.getsize, files)), max(differences.values()))]
+    return [(path, sum(map(os.path.getsize, files)), worst)]
 
 
 def _files(form, args, model, lite):
@@ -91,3 +98,8 @@ def _files(form, args, model, lite):
         kinds = {"kinds": tuple(kind.strip() for kind in lite["kinds"].split(","))} if "kinds" in lite else {}
         written = litert.export(args.output, model=model, **sides, **kinds)
     return [(one.path, os.path.getsize(one.path), one.largest) for one in written]
+
+
+def _failed(sentence):
+    print(f"tfstyle: {sentence}", file=sys.stderr)
+    return 1

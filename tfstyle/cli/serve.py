@@ -39,7 +39,7 @@ def add_flags(parser):
     add("--batching", action=argparse.BooleanOptionalAction, default=False,
         help="compute calls that come together in one go, for arbitrary alone; it has its price, see "
              "deploy/SIZING.md (default: no)")
-    add("--config", metavar="DIR", help="folder to write models.config into (default: a new temporary one)")
+    add("--config", metavar="DIR", help="folder to write models.config into (default: a temporary one, which stays)")
     add("--dry-run", action="store_true", help="print models.config and the command, write and start nothing")
 
 

@@ -13,7 +13,9 @@ from tfstyle.nets.vgg import vgg
 
 __all__ = ["BOUNDS", "ArbitraryModule"]
 
-BOUNDS = graph.Bounds(pixels=2048 * 2048, pictures=64)
+# Full HD and a little more: the most memory is taken by VGG-19, 0.9 kB a pixel of a style twice as large.
+BOUNDS = graph.Bounds(pixels=2**21, pictures=16)
+_MOST_CODE = 1000  # those of pictures are about 10; beyond the range of float32 there is no picture
 
 
 class ArbitraryModule(tf.Module):
@@ -36,8 +38,6 @@ class ArbitraryModule(tf.Module):
         self.predictor, self.transformer = StoredNetwork(predictor), StoredNetwork(transformer)
         self.code_size, self._bounds = config.code, bounds
         self.bounds = {"most_pixels": bounds.pixels, "most_pictures": bounds.pictures}
-        # The session loader restores what is tracked as variables of the object that is saved.
-        self.tf_variables = list(self.variables)
 
     @tf.function(input_signature=[tf.TensorSpec(graph.PICTURES, name="content_image"),
                                   tf.TensorSpec(graph.PICTURES, name="style_image")], autograph=False)
@@ -70,7 +70,7 @@ class ArbitraryModule(tf.Module):
 
         @tf.function(input_signature=[style], autograph=False)
         def style_code(style_image):
-            return {"style_code": self._codes(graph.pictures(style_image, "style_image", self._bounds))}
+            return {"style_code": self._codes(graph.pictures(style_image, "style_image", self._bounds.of_style))}
 
         @tf.function(input_signature=[content, code], autograph=False)
         def stylize_code(content_image, style_code):
@@ -96,10 +96,12 @@ class ArbitraryModule(tf.Module):
             tf.equal(tf.shape(code)[1], size), f"style_code must have {size} numbers a picture; received {{}}.",
             tf.shape(code)[1],
         )):
-            finite = graph.refuse_unless(
-                tf.reduce_all(tf.math.is_finite(code)), "style_code must be finite; make it anew from its picture."
+            small = graph.refuse_unless(
+                tf.reduce_all(tf.abs(code) <= _MOST_CODE),  # which is false of NaN
+                f"style_code must be from -{_MOST_CODE} to {_MOST_CODE}, all of it finite; "
+                "make it anew from its picture.",
             )
-        with tf.control_dependencies(finite):
+        with tf.control_dependencies(small):
             return tf.ensure_shape(code, (None, size))
 
     def _codes(self, pictures):
@@ -135,7 +137,7 @@ class ArbitraryModule(tf.Module):
     def _painted_file(self, request):
         content, style, strength = request
         content, is_png = graph.decoded(content, "content_bytes", self._bounds)
-        style, _ = graph.decoded(style, "style_bytes", self._bounds)
+        style, _ = graph.decoded(style, "style_bytes", self._bounds.of_style)
         style = graph.scaled_to(style[None], tf.reduce_max(tf.shape(content)), self._bounds)
         painted = self._blended(content[None], self._codes(style), strength[None])
         return graph.encoded(painted[0], is_png)

@@ -10,17 +10,19 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from tfstyle.images import LEAST_SIDE
 from tfstyle.version import __version__
-from tfstyle.weights.files import SHIPPED
+from tfstyle.weights.files import ARBITRARY, DEFAULT, MEANS, SHIPPED
 
 __all__ = ["FILE", "array_hashes", "signatures", "write"]
 
 FILE = os.path.join("assets.extra", "card.json")
 _WHAT = {
-    "arbitrary": "Paints a photograph in the style of any picture in one pass: Ghiasi et al., BMVC 2017 (arXiv:1705.06830).",
+    "arbitrary": "Paints a photograph in the style of any picture in one pass: Ghiasi et al., BMVC 2017 "
+                 "(arXiv:1705.06830).",
     "gatys": "Optimizes a picture until VGG-19 sees one picture's content in another's style: Gatys et al., CVPR 2016.",
 }
+_OURS = "Apache-2.0, the tfstyle authors"
 _LICENSES = {
-    "graph and network": "Apache-2.0, the tfstyle authors",
+    "graph": _OURS,
     "vgg19": "CC BY 4.0, Karen Simonyan and Andrew Zisserman (arXiv:1409.1556); kernels coded with 256 values a layer",
 }
 
@@ -35,31 +37,34 @@ def write(path, name, module, settings, differences):
         settings: `ExportSettings`. Of a model's path only the file's name is told.
         differences: what `tfstyle.export.verify` measured.
     """
+    ours = settings.model == "default"
+    shipped = [DEFAULT, *([ARBITRARY, MEANS] if name == "arbitrary" and ours else [])]
+    folders = {"graph": path, "variables": os.path.join(path, "variables")}
     card = {
         "name": name,
         "what": _WHAT[name],
         "made_by": {"tfstyle": __version__, "tensorflow": tf.__version__},
         "precision": settings.precision,
-        "weights": "shipped with tfstyle" if settings.model == "default" else os.path.basename(settings.model),
+        "weights": "shipped with tfstyle" if ours else os.path.basename(settings.model),
         "pictures": {
             "values": "RGB, sRGB, float32 in [0, 1], or JPEG and PNG files whose EXIF and ICC data are ignored",
             "least_side": LEAST_SIDE,
             **module.bounds,
         },
         "signatures": signatures(path),
-        "licenses": _LICENSES,
-        "bytes": {
-            kind: sum(os.path.getsize(os.path.join(path, *where, file)) for file in os.listdir(os.path.join(path, *where))
-                      if os.path.isfile(os.path.join(path, *where, file)))
-            for kind, where in (("graph", ()), ("variables", ("variables",)))
-        },
-        "sha256": {"shipped files": SHIPPED, "variables": array_hashes(path)},
+        "licenses": _LICENSES | ({"network": _OURS if ours else "its maker's"} if name == "arbitrary" else {}),
+        "bytes": {kind: _size(folder) for kind, folder in folders.items()},
+        "sha256": {"shipped files": {file: SHIPPED[file] for file in shipped}, "variables": array_hashes(path)},
         "differences_from_python": {what: float(f"{value:.2g}") for what, value in differences.items()},
     }
     os.makedirs(os.path.join(path, os.path.dirname(FILE)), exist_ok=True)
     with open(os.path.join(path, FILE), "w", encoding="utf-8") as file:
         json.dump(card, file, indent=1)
         file.write("\n")
+
+
+def _size(folder):
+    return sum(entry.stat().st_size for entry in os.scandir(folder) if entry.is_file())
 
 
 def signatures(path):

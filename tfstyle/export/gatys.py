@@ -15,10 +15,12 @@ from tfstyle.gatys.pyramid import COARSEST
 from tfstyle.gatys.settings import GatysSettings
 from tfstyle.images import LEAST_SIDE
 
-__all__ = ["BOUNDS", "MOST_STEPS", "GatysModule"]
+__all__ = ["BOUNDS", "MOST_STEPS", "MOST_WORK", "GatysModule"]
 
 BOUNDS = graph.Bounds(pixels=1024 * 1024, pictures=4)
 MOST_STEPS = 500
+# Pixels times evaluations at the finest scale times pictures: about ten minutes on two cores.
+MOST_WORK = 2**27
 _KINDS = ("content", "style", "tv")
 _PICTURE = tf.TensorSpec((None, None, 3))
 
@@ -34,21 +36,21 @@ class GatysModule(tf.Module):
     def __init__(self, bounds=BOUNDS, most_steps=MOST_STEPS):
         super().__init__(name="gatys")
         self._bounds, self._most_steps = bounds, most_steps
-        self.bounds = {"most_pixels": bounds.pixels, "most_pictures": bounds.pictures, "most_steps": most_steps}
+        self.bounds = {"most_pixels": bounds.pixels, "most_pictures": bounds.pictures, "most_steps": most_steps,
+                       "most_work": MOST_WORK}
         self._defaults = GatysSettings()
         # Weights of a request multiply the terms of these settings.
         self._settings = dataclasses.replace(self._defaults, **{f"{kind}_weight": 1.0 for kind in _KINDS})
         self.vgg = StoredVGG(Objective(self._settings, (1.0,)).features)
-        self.tf_variables = list(self.vgg.variables)
 
     @tf.function(input_signature=[tf.TensorSpec(graph.PICTURES, name="content_image"),
                                   tf.TensorSpec(graph.PICTURES, name="style_image")], autograph=False)
     def __call__(self, content_image, style_image):
-        """Pictures (N, H, W, 3) and (N, h, w, 3) float32 in [0, 1] -> [painted (N, H, W, 3)], at the default settings."""
-        pictures = graph.picture_pairs(content_image, style_image, self._bounds)
-        steps = tf.constant(self._defaults.steps)
-        weights = tf.constant([getattr(self._defaults, f"{kind}_weight") for kind in _KINDS])
-        return [graph.one_by_one(lambda one: self._painted(*one, steps, weights), pictures, _PICTURE)]
+        """Pictures (N, H, W, 3) and (N, h, w, 3) float32 in [0, 1] -> [painted (N, H, W, 3)], at the defaults."""
+        content, style = graph.picture_pairs(content_image, style_image, self._bounds)
+        count = tf.shape(content)[:1]
+        weights = (tf.fill(count, getattr(self._defaults, f"{kind}_weight")) for kind in _KINDS)
+        return [self._optimized((content, style, tf.zeros(count, tf.int32), *weights))]
 
     def signatures(self):
         """{name: tf.function} of all signatures, to be given to `tf.saved_model.save`."""
@@ -65,9 +67,7 @@ class GatysModule(tf.Module):
         def optimize(content_image, style_image, steps, content_weight, style_weight, tv_weight):
             settings = self._checked(steps, content_weight, style_weight, tv_weight)
             requests = graph.picture_pairs(content_image, style_image, self._bounds, *settings)
-            return {"stylized_image": graph.one_by_one(
-                lambda one: self._painted(one[0], one[1], one[2][None], tf.stack(one[3:])), requests, _PICTURE
-            )}
+            return {"stylized_image": self._optimized(requests)}
 
         @tf.function(input_signature=[content_file, style_file, steps, *weights], autograph=False)
         def optimize_bytes(content_bytes, style_bytes, steps, content_weight, style_weight, tv_weight):
@@ -75,7 +75,10 @@ class GatysModule(tf.Module):
             requests = graph.requests(
                 self._bounds, ("content_bytes", content_bytes), ("style_bytes", style_bytes), *settings
             )
-            return {"stylized_bytes": graph.one_by_one(self._painted_file, requests, tf.TensorSpec((), tf.string))}
+            count = tf.size(content_bytes)
+            return {"stylized_bytes": graph.one_by_one(
+                lambda one: self._painted_file(one, count), requests, tf.TensorSpec((), tf.string)
+            )}
 
         found = (serving_default, optimize, optimize_bytes)
         return {function.__name__: function for function in found}
@@ -84,7 +87,8 @@ class GatysModule(tf.Module):
         """[(name, tensor)] of a request's settings, refused where they are out of range."""
         most = self._most_steps
         checks = graph.refuse_unless(
-            tf.reduce_all((steps >= 1) & (steps <= most)), f"steps must be from 1 to {most}; received {{}}.", steps
+            tf.reduce_all((steps >= 0) & (steps <= most)),
+            f"steps must be from 1 to {most}, or 0 for the defaults; received {{}}.", steps,
         )
         for kind, values in zip(_KINDS, weights, strict=True):
             checks += graph.refuse_unless(
@@ -95,28 +99,45 @@ class GatysModule(tf.Module):
             named = zip(("steps", *(f"{kind}_weight" for kind in _KINDS)), (steps, *weights), strict=True)
             return [(name, tf.identity(values)) for name, values in named]
 
-    def _painted_file(self, request):
-        content, style, steps, *weights = request
-        content, is_png = graph.decoded(content, "content_bytes", self._bounds)
-        style, _ = graph.decoded(style, "style_bytes", self._bounds)
-        return graph.encoded(self._painted(content, style, steps[None], tf.stack(weights)), is_png)
+    def _optimized(self, requests):
+        count = tf.shape(requests[0])[0]
+        return graph.one_by_one(lambda one: self._painted(*one, count), requests, _PICTURE)
 
-    def _painted(self, content, style, steps, weights):
+    def _painted_file(self, request, count):
+        content, style, *settings = request
+        content, is_png = graph.decoded(content, "content_bytes", self._bounds)
+        style, _ = graph.decoded(style, "style_bytes", self._bounds.of_style)
+        return graph.encoded(self._painted(content, style, *settings, count), is_png)
+
+    def _painted(self, content, style, steps, content_weight, style_weight, tv_weight, count):
         """One picture (H, W, 3) by coarse-to-fine optimization, as `tfstyle.gatys.loop` does it.
 
         Args:
             content, style: (H, W, 3) and (h, w, 3) float32 in [0, 1].
-            steps: (S,) int32, evaluations at each scale, coarse to fine; the last number serves all further ones.
-            weights: (3,) float32 of content, style and tv.
+            steps: int32, evaluations at each scale; 0 takes those of the default settings, coarse to fine.
+            content_weight, style_weight, tv_weight: float32.
+            count: int32, pictures in the request.
         """
+        height, width = tf.unstack(tf.shape(content)[:2])
+        scales, defaults = _scale_count(height, width), tf.constant(self._defaults.steps)
+        steps = tf.where(steps > 0, steps, defaults)
+        finest = steps[tf.minimum(scales, tf.size(steps)) - 1]
+        work = tf.reduce_prod(tf.cast(tf.stack([height, width, finest, count]), tf.int64))
+        with tf.control_dependencies([
+            *graph.refuse_unless(work <= MOST_WORK, (
+                f"Pixels times steps times pictures must be up to {MOST_WORK}; received {{}} x {{}} x {{}} x {{}}."
+            ), width, height, finest, count),
+            *graph.refuse_unless(
+                content_weight + style_weight > 0, "content_weight and style_weight are both 0; raise one."
+            ),
+        ]):
+            weights = tf.stack([content_weight, style_weight, tv_weight])
         content = content[None]
-        height, width = tf.unstack(tf.shape(content)[1:3])
         long_side = tf.maximum(height, width)
         style = graph.scaled_to(style[None], long_side, self._bounds)
         objective = Objective(
             self._settings, (1.0,), features=functools.partial(self.vgg, self.vgg.widened())
         )
-        scales = _scale_count(height, width)
 
         def at_scale(index, before):
             halvings = tf.cast(scales - 1 - index, tf.float64)

@@ -11,8 +11,8 @@ import tensorflow as tf
 from tfstyle.images import LEAST_SIDE
 
 __all__ = [
-    "PICTURES", "SPEC", "Bounds", "decoded", "encoded", "fitted", "in_portions", "one_by_one", "picture_pairs", "pictures",
-    "refuse_unless", "requests", "resized", "same_count", "scaled_to",
+    "PICTURES", "SPEC", "Bounds", "decoded", "encoded", "fitted", "in_portions", "one_by_one", "picture_pairs",
+    "pictures", "refuse_unless", "requests", "resized", "same_count", "scaled_to",
 ]
 
 # Four free sides: the number of channels is refused by the graph's own sentence, not by a runtime's shape check.
@@ -30,12 +30,17 @@ _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 class Bounds(NamedTuple):
     """What one request may ask for, so that it cannot hold a server for ever or take all its memory."""
 
-    pixels: int  # of one picture
+    pixels: int  # of one content picture
     pictures: int  # in one request, or in all that the server has put together
+
+    @property
+    def of_style(self):
+        """The same for style pictures: as long as their content, a square one has more pixels."""
+        return self._replace(pixels=_STYLE_ROOM * self.pixels)
 
 
 def refuse_unless(condition, sentence, *values):
-    """Operations that fail with a sentence, its {} filled by tensors, unless a condition holds; for `tf.control_dependencies`."""
+    """Operations for `tf.control_dependencies` that fail with a sentence, its {} filled by tensors, unless it holds."""
     told = tf.strings.format(sentence, values) if values else tf.constant(sentence)
     return [tf.debugging.Assert(condition, [told])]
 
@@ -52,7 +57,7 @@ def picture_pairs(content, style, bounds, *others):
         (content, style, *others): pictures (N, H, W, 3), clipped to [0, 1]; all N alike.
     """
     content, style = (
-        pictures(picture, name, bounds) for picture, name in ((content, "content_image"), (style, "style_image"))
+        pictures(content, "content_image", bounds), pictures(style, "style_image", bounds.of_style)
     )
     return same_count(("content_image", content), ("style_image", style), *others)
 
@@ -110,17 +115,20 @@ def decoded(content, name, bounds):
     is_png = tf.equal(tf.strings.substr(start, 0, len(_PNG)), _PNG)
     is_jpeg = tf.equal(tf.strings.substr(start, 0, len(_JPEG)), _JPEG)
     with tf.control_dependencies(refuse_unless(
-        is_png | is_jpeg, f"{name} must be JPEG or PNG files; received {{}} bytes of neither.", tf.strings.length(content)
+        is_png | is_jpeg, f"{name} must be JPEG or PNG files; received {{}} bytes of neither.",
+        tf.strings.length(content),
     )):
         content, start = tf.identity(content), tf.identity(start)
 
     def of_png():  # IHDR: width and height stand at bytes 16 to 24, most significant first
-        return tf.reverse(tf.io.decode_raw(tf.strings.substr(start, 16, 8), tf.int32, little_endian=False), [0])
+        sides = tf.cast(tf.io.decode_raw(tf.strings.substr(start, 16, 8), tf.uint8), tf.int64)
+        return tf.reverse(tf.reduce_sum(tf.reshape(sides, (2, 4)) * [2**24, 2**16, 2**8, 1], 1), [0])
 
-    found = tf.cond(is_png, of_png, lambda: tf.image.extract_jpeg_shape(content)[:2])
+    found = tf.cond(is_png, of_png, lambda: tf.cast(tf.image.extract_jpeg_shape(content)[:2], tf.int64))
     height, width = tf.unstack(found, 2)
     with tf.control_dependencies(refuse_unless(
-        _fits(height, width, bounds), f"{name} must hold pictures {_wanted(bounds)}; received {{}}x{{}} px.", width, height
+        _fits(height, width, bounds), f"{name} must hold pictures {_wanted(bounds)}; received {{}}x{{}} px.",
+        width, height,
     )):
         content = tf.identity(content)
     pixels = tf.cond(
@@ -201,11 +209,11 @@ def scaled_to(pictures, long_side, bounds):
     short, long = (tf.cast(side, tf.float64) for side in (tf.reduce_min(found), tf.reduce_max(found)))
     least = tf.cast(tf.math.ceil((LEAST_SIDE - 0.5) * long / short), tf.int32)
     height, width = fitted(*tf.unstack(found), tf.maximum(long_side, least))
-    most = _STYLE_ROOM * bounds.pixels
+    most = bounds.of_style.pixels
     with tf.control_dependencies(refuse_unless(
         _pixels(height, width) <= most,
-        f"The style picture, resized to be as long as the content, would have {{}}x{{}} px; {most} pixels are the most; "
-        "use a smaller content picture.", width, height,
+        f"The style picture, resized to be as long as the content, would have {{}}x{{}} px, over {most} pixels; "
+        "use a smaller content picture, or send the style as floats of its own size.", width, height,
     )):
         pictures = tf.identity(pictures)
     return resized(pictures, height, width)
@@ -219,7 +227,8 @@ def fitted(height, width, long_side, least=LEAST_SIDE):
 
 
 def _fits(height, width, bounds):
-    return (tf.minimum(height, width) >= LEAST_SIDE) & (_pixels(height, width) <= bounds.pixels)
+    sides = (tf.minimum(height, width) >= LEAST_SIDE) & (tf.maximum(height, width) <= bounds.pixels)
+    return sides & (_pixels(height, width) <= bounds.pixels)  # no product overflows where the sides are within bounds
 
 
 def _pixels(height, width):

@@ -1,5 +1,6 @@
 """SavedModels of both engines, laid out as TensorFlow Serving mounts them: FOLDER/NAME/VERSION."""
 
+import contextlib
 import os
 import pathlib
 
@@ -46,6 +47,9 @@ def export(name, folder, **settings):
             card.write(beside, name, module, settings, differences)
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error.strerror}); choose another folder.") from error
+    finally:
+        with contextlib.suppress(OSError):
+            path.parent.rmdir()  # which leaves a folder that holds a version
     return path, differences
 
 
@@ -54,7 +58,14 @@ def save(name, path, settings=ExportSettings()):
 
     Returns:
         The `tf.Module` that was saved.
+
+    Raises:
+        OSError: the disk refuses.
     """
     module = GatysModule() if name == "gatys" else ArbitraryModule(settings.model, settings.precision)
-    tf.saved_model.save(module, os.fspath(path), signatures=module.signatures())
+    signatures = module.signatures()
+    try:
+        tf.saved_model.save(module, os.fspath(path), signatures=signatures)
+    except tf.errors.OpError as error:  # TensorFlow's own, of a full disk
+        raise OSError(None, error.message) from error
     return module

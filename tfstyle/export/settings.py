@@ -12,7 +12,7 @@ NAMES = ("arbitrary", "gatys")
 
 @dataclasses.dataclass(frozen=True)
 class ExportSettings:
-    """How `tfstyle.export.savedmodel.export` writes an engine. Each field carries its unit and range in `metadata["text"]`.
+    """How `tfstyle.export.savedmodel.export` writes an engine. Each field carries its unit and range in its metadata.
 
     Raises:
         InputError: a value outside its range or not among its choices.

@@ -97,7 +97,7 @@ def _halved(values):
 
 
 def _runner(network):
-    """A function (values of all variables, *inputs) -> outputs; it hides the Keras model from the tracking of tf.Module."""
+    """A function (values of all variables, *inputs) -> outputs, which hides the Keras model from tf.Module."""
     trained = len(network.trainable_variables)
 
     def run(values, *inputs):

@@ -25,7 +25,7 @@ def write(path, name, version=1):
         version: its number.
 
     Returns:
-        How many requests were written; 0 without tensorflow-serving-api (the extra tfstyle[grpc]), which has their format.
+        How many requests were written; 0 without tensorflow-serving-api (tfstyle[grpc]), which has their format.
 
     Source: TensorFlow Serving, "SavedModel Warmup" (https://www.tensorflow.org/tfx/serving/saved_model_warmup).
     """

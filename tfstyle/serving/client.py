@@ -7,16 +7,17 @@ import time
 import numpy as np
 
 from tfstyle import images
-from tfstyle.checks import InputError, check_number, check_weights
+from tfstyle.checks import InputError, check_choice, check_number, check_weights
 from tfstyle.controls import Controls, read_style
 from tfstyle.gatys.settings import GatysSettings
 from tfstyle.serving.connection import Address, Connection, place
 from tfstyle.serving.failures import Failure, ServingError, translated
 
-__all__ = ["OPTIMIZER", "STEPS", "Client"]
+__all__ = ["METHODS", "OPTIMIZER", "Client"]
 
 OPTIMIZER = "gatys"  # the name under which the optimization is served
-STEPS = 100
+METHODS = ("fast", "optimize")
+_SETTINGS = ("steps", "content_weight", "style_weight", "tv_weight")
 _SECONDS, _OPTIMIZE_SECONDS = 60.0, 600.0
 _LONGEST_WAIT = 10.0
 
@@ -59,8 +60,9 @@ class Client:
         self._closed = True
         self._transport.close()
 
-    def stylize(self, content, style, *, weights=None, strength=1.0, size=512, style_size=None):
-        """Paints one picture in one pass, as `tfstyle.stylize` does.
+    def stylize(self, content, style, method="fast", size=512, *, weights=None, strength=1.0, style_size=None,
+                **settings):
+        """Paints one picture, as `tfstyle.stylize` does.
 
         The pictures are turned, brought to sRGB and resized here, and the content's alpha is put back here. One style
         picture at the default `style_size` travels as PNG, 8 bits a channel; all else travels as float32, which is
@@ -69,10 +71,12 @@ class Client:
         Args:
             content: a picture of any kind that `tfstyle.images.read` takes.
             style: a picture, a code from `style_code`, or a list of either, which are mixed.
+            method: "fast": one pass. "optimize": as `optimize` does with the further settings.
+            size: long side of the result in px; None keeps the content's own.
             weights: one number for each style, scaled to sum 1; None weighs them alike.
             strength: of the style, 0 (the photo itself, for which no server is asked) to 1.
-            size: long side of the result in px; None keeps the content's own.
             style_size: long side in px at which style pictures are looked at; None takes the result's.
+            **settings: for "optimize": steps, content_weight, style_weight, tv_weight.
 
         Returns:
             PIL image of the content's shape at `size`: RGB, or RGBA if the content has alpha.
@@ -81,6 +85,13 @@ class Client:
             InputError: pictures, codes or settings that do not work, here or in the server's eyes.
             ServingError: a server that cannot be reached, lacks the model, takes too long or fails.
         """
+        check_choice("method", method, METHODS)
+        if method == "optimize":
+            for name, value in (("strength", strength), ("style_size", style_size)):
+                if value != getattr(Controls, name):
+                    raise InputError(f"{name} is a setting of method='fast', not of 'optimize'; leave it out.")
+            return self.optimize(content, style, size=size, **_known(settings, _SETTINGS))
+        _known(settings, ())
         Controls(size=size, style_size=style_size, strength=strength)
         styles = list(style) if isinstance(style, (list, tuple)) else [style]
         if not styles:
@@ -88,13 +99,17 @@ class Client:
         weights = check_weights(weights, len(styles))
         photo = images.read(content, name="content picture", size=size)
         side = max(photo.rgb.shape[:2])
-        seen = [_checked_code(one) if _is_code(one) else read_style(one, style_size, side).rgb for one in styles]
+        files = style_size is None and len(styles) == 1 and not _is_code(styles[0])
+        if files:
+            seen = [_not_enlarged(styles[0], side)]
+        else:
+            seen = [_checked_code(one) if _is_code(one) else read_style(one, style_size, side).rgb for one in styles]
         if strength == 0:
             return images.to_pil(photo.rgb, photo.alpha)
         ask = self._asker(self._settings.model, _SECONDS)
         if len(seen) > 1 or _is_code(seen[0]):
             painted = _under_codes(ask, photo.rgb, seen, weights, strength)
-        elif style_size is None and max(seen[0].shape[:2]) == side:
+        elif files:
             painted = _by_files(ask, "stylize_bytes", photo.rgb, seen[0], strength=np.float32([strength]))
         else:
             painted = ask(
@@ -120,14 +135,15 @@ class Client:
         picture = images.read(style, name="style picture", size=style_size).rgb
         return _code(self._asker(self._settings.model, _SECONDS), picture)
 
-    def optimize(self, content, style, *, steps=STEPS, content_weight=GatysSettings.content_weight,
+    def optimize(self, content, style, *, steps=None, content_weight=GatysSettings.content_weight,
                  style_weight=GatysSettings.style_weight, tv_weight=GatysSettings.tv_weight, size=512, model=OPTIMIZER):
         """Paints one picture by optimization, as `tfstyle.stylize(..., method="optimize")` does; it takes a while.
 
         Args:
             content: a picture of any kind.
             style: one picture of any kind.
-            steps: evaluations at each scale; the served graph sets a bound.
+            steps: evaluations at each scale; None takes Python's defaults. The served graph sets a bound, for large
+                pictures a lower one.
             content_weight, style_weight, tv_weight: of the losses, as `tfstyle.GatysSettings` has them.
             size: long side of the result in px; None keeps the content's own. The served graph sets a bound.
             model: name under which the optimization is served.
@@ -142,13 +158,13 @@ class Client:
             if len(style) != 1:
                 raise InputError(f"The served optimization takes one style picture; received {len(style)}.")
             (style,) = style
-        check_number("steps", steps, 1, integer=True)
-        GatysSettings(size=size, steps=(steps,), content_weight=content_weight, style_weight=style_weight,
+        chosen = {} if steps is None else {"steps": (check_number("steps", steps, 1, integer=True),)}
+        GatysSettings(size=size, **chosen, content_weight=content_weight, style_weight=style_weight,
                       tv_weight=tv_weight)
         photo = images.read(content, name="content picture", size=size)
-        painting = images.read(style, name="style picture", size=max(photo.rgb.shape[:2])).rgb
+        painting = _not_enlarged(style, max(photo.rgb.shape[:2]))
         painted = _by_files(
-            self._asker(model, _OPTIMIZE_SECONDS), "optimize_bytes", photo.rgb, painting, steps=np.int32([steps]),
+            self._asker(model, _OPTIMIZE_SECONDS), "optimize_bytes", photo.rgb, painting, steps=np.int32([steps or 0]),
             content_weight=np.float32([content_weight]), style_weight=np.float32([style_weight]),
             tv_weight=np.float32([tv_weight]),
         )
@@ -224,6 +240,25 @@ def _by_files(ask, signature, photo, painting, **numbers):
     """Both pictures as PNG, and a PNG back."""
     files = {"content_bytes": [_png(photo)], "style_bytes": [_png(painting)]}
     return ask(signature, (1, *photo.shape), **files, **numbers)[0]
+
+
+def _not_enlarged(style, side):
+    """A style picture (h, w, 3) reduced to the photo's long side.
+
+    The server does what else `tfstyle.stylize` does to it: it enlarges smaller ones, and keeps 16 px of long ones.
+    """
+    whole = images.read(style, name="style picture").rgb
+    if max(whole.shape[:2]) <= side or min(images.fitted_shape(*whole.shape[:2], side)) < images.LEAST_SIDE:
+        return whole
+    return images.resize(whole, images.fitted_shape(*whole.shape[:2], side))
+
+
+def _known(settings, names):
+    """The settings, refused where one is not among the names."""
+    for name in settings:
+        if name not in names:
+            raise InputError(f"{name} is no setting of this method here; there are {', '.join(names) or 'none'}.")
+    return settings
 
 
 def _code(ask, picture):

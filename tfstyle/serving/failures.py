@@ -63,7 +63,7 @@ def translated(failure, url, address, seconds, attempts):
     code, said = failure.code, plain(failure.message)
     reason = f" ({said})" if said else ""
     misfit = bool(_MISFIT.search(said))
-    if code in ("INVALID_ARGUMENT", "OUT_OF_RANGE") and said and not misfit:
+    if code in ("INVALID_ARGUMENT", "OUT_OF_RANGE") and said and not misfit and "different shapes" not in said:
         return InputError(f"The server refuses this: {said}.")
     if code == "UNAVAILABLE":
         tried = "once" if attempts == 1 else f"{attempts} times"
@@ -79,6 +79,8 @@ def translated(failure, url, address, seconds, attempts):
         sentence = f"has no room for this{reason}; use a smaller size or fewer requests at a time"
     elif code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
         sentence = f"does not let us in{reason}; ask those who run it"
+    elif "different shapes" in said:
+        sentence = "joins pictures of unlike sizes, which it cannot; send files, or turn its batching off"
     elif misfit or code in ("INVALID_ARGUMENT", "FAILED_PRECONDITION", "UNIMPLEMENTED"):
         sentence = f"has another kind of {address}{reason}; serve the one that tfstyle export writes"
     else:

@@ -1,0 +1,117 @@
+"""SavedModels of both engines, saved and loaded once for all tests, and how a graph's refusals are read."""
+
+import functools
+import re
+import shutil
+import sys
+import types
+
+import pytest
+
+# In place of 192 px, so that pictures of 48 px are painted in two scales; the tests bring it to Python, too.
+COARSEST = 24
+
+
+@pytest.fixture(scope="session")
+def arbitrary_saved(network_file, tmp_path_factory):
+    """The path of a SavedModel of the small one-pass network, as `save` writes it."""
+    from tfstyle.export import savedmodel
+    from tfstyle.export.settings import ExportSettings
+
+    path = tmp_path_factory.mktemp("arbitrary") / "1"
+    savedmodel.save("arbitrary", path, ExportSettings(model=network_file))
+    return path
+
+
+@pytest.fixture(scope="session")
+def gatys_saved(tmp_path_factory):
+    """The path of a SavedModel of the optimizer whose pyramid is small and whose default steps are few: 3, then 2."""
+    from tfstyle.export import gatys, savedmodel
+    from tfstyle.gatys.settings import GatysSettings
+
+    path = tmp_path_factory.mktemp("gatys") / "1"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gatys, "COARSEST", COARSEST)
+        patch.setattr(gatys, "GatysSettings", functools.partial(GatysSettings, steps=(3, 2)))
+        savedmodel.save("gatys", path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def arbitrary_session(arbitrary_saved):
+    """`arbitrary_saved` in the loader of TensorFlow Serving."""
+    from tfstyle.export import loaders
+
+    with loaders.in_session(arbitrary_saved) as call:
+        yield call
+
+
+@pytest.fixture(scope="session")
+def gatys_session(gatys_saved):
+    """`gatys_saved` in the loader of TensorFlow Serving."""
+    from tfstyle.export import loaders
+
+    with loaders.in_session(gatys_saved) as call:
+        yield call
+
+
+@pytest.fixture
+def small_pyramid(monkeypatch):
+    """Python's pyramid as that of `gatys_saved`."""
+    monkeypatch.setattr("tfstyle.gatys.pyramid.COARSEST", COARSEST)
+
+
+@pytest.fixture(scope="session")
+def told():
+    """Calls what must be refused by a graph (INVALID_ARGUMENT), and returns the graph's one sentence."""
+    import tensorflow as tf
+
+    def call(function, *args, **options):
+        with pytest.raises(tf.errors.InvalidArgumentError) as error:
+            function(*args, **options)
+        sentence = re.search(r"assertion failed: \[(.*)\]\n", error.value.message)
+        assert sentence, error.value.message
+        assert sentence[1].endswith(".")
+        return sentence[1]
+
+    return call
+
+
+@pytest.fixture
+def saved(arbitrary_saved, monkeypatch):
+    """Takes the small network's SavedModel for what `save` writes, which takes seconds."""
+    from tfstyle.export import savedmodel
+
+    def save(name, path, settings):
+        shutil.copytree(arbitrary_saved, path, dirs_exist_ok=True)
+        return types.SimpleNamespace(bounds={"most_pixels": 7})
+
+    monkeypatch.setattr(savedmodel, "save", save)
+
+
+@pytest.fixture
+def unchecked(monkeypatch):
+    """Believes it."""
+    monkeypatch.setattr("tfstyle.export.savedmodel.check_arbitrary", lambda path, settings: {"hub": 1.26e-7})
+
+
+@pytest.fixture
+def without_warmup(monkeypatch):
+    """As where tensorflow-serving-api is not installed."""
+    monkeypatch.setitem(sys.modules, "tensorflow_serving.apis", None)
+
+
+@pytest.fixture
+def logs():
+    """The logs of a warm-up file, as TensorFlow Serving reads them."""
+    import tensorflow as tf
+
+    from tfstyle.export import warmup
+
+    protos = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2", reason="needs tfstyle[grpc]")
+
+    def logs(path):
+        records = tf.data.TFRecordDataset(str(path / warmup.FILE)).as_numpy_iterator()
+        return [protos.PredictionLog.FromString(record) for record in records]
+
+    return logs
