@@ -43,12 +43,7 @@ _LOSS = _part(GatysSettings, "content_weight", "style_weight", "tv_weight")
 def add_flags(parser):
     """Adds the verb's own flags and those of the settings that a server takes."""
     parser.usage = "tfstyle client CONTENT STYLE [STYLE ...] -o OUT [flags]"
-    add = parser.add_argument_group("pictures").add_argument
-    add("content", metavar="CONTENT", help="picture to repaint")
-    add("style", metavar="STYLE", nargs="+", help="painting to repaint it after, or several")
-    add("-o", "--output", metavar="OUT", required=True, help="picture to write (.png, .jpg, .webp, ...)")
-    add("--quality", metavar="N", default="95", help="of JPEG, WebP and AVIF, 1 to 100 (default: 95)")
-    flags.add_weights(add)
+    flags.add_pictures(parser)
     add = parser.add_argument_group("the run").add_argument
     add("--method", metavar="{fast,optimize}", default="fast",
         help=f"fast: one pass; optimize: the model {OPTIMIZER!r}, unless --model names another (default: fast)")

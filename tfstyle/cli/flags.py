@@ -9,7 +9,7 @@ import dataclasses
 
 from tfstyle.checks import InputError, check_choice, check_number
 
-__all__ = ["add_settings", "add_weights", "flag", "given", "number", "shown", "style_weights", "typed"]
+__all__ = ["add_pictures", "add_settings", "add_weights", "flag", "given", "number", "shown", "style_weights", "typed"]
 
 
 def flag(name):
@@ -39,6 +39,16 @@ def given(args, settings_class):
         field.name: _parsed(field, getattr(args, field.name))
         for field in dataclasses.fields(settings_class) if hasattr(args, field.name)
     }
+
+
+def add_pictures(parser):
+    """Adds CONTENT, STYLE ..., the result, its quality and --weights."""
+    add = parser.add_argument_group("pictures").add_argument
+    add("content", metavar="CONTENT", help="picture to repaint")
+    add("style", metavar="STYLE", nargs="+", help="painting to repaint it after, or several")
+    add("-o", "--output", metavar="OUT", required=True, help="picture to write (.png, .jpg, .webp, ...)")
+    add("--quality", metavar="N", default="95", help="of JPEG, WebP and AVIF, 1 to 100 (default: 95)")
+    add_weights(add)
 
 
 def add_weights(add):

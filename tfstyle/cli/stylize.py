@@ -20,12 +20,7 @@ EXAMPLES = """examples:
 def add_flags(parser):
     """Adds the verb's own flags and one for each field of `Controls`."""
     parser.usage = "tfstyle stylize CONTENT STYLE [STYLE ...] -o OUT [flags]"
-    add = parser.add_argument_group("pictures").add_argument
-    add("content", metavar="CONTENT", help="picture to repaint")
-    add("style", metavar="STYLE", nargs="+", help="painting to repaint it after, or several")
-    add("-o", "--output", metavar="OUT", required=True, help="picture to write (.png, .jpg, .webp, ...)")
-    add("--quality", metavar="N", default="95", help="of JPEG, WebP and AVIF, 1 to 100 (default: 95)")
-    flags.add_weights(add)
+    flags.add_pictures(parser)
     add = parser.add_argument_group("the run").add_argument
     add("--quiet", action="store_true", help="no line at the end")
     add("--flagfile", metavar="FILE", help="read further flags from a file, one --flag=value to a line")
