@@ -32,7 +32,7 @@ ARBITRARY = "arbitrary.npz"  # read by nets/arbitrary_weights.py
 SHIPPED = {
     DEFAULT: "6cf486abc84b644f6db4df2c3f3f2f7abe2a137d02d6d0333791fbd641170b51",
     MEANS: "31c5e30fca01918c605b742b248518661d1c2fde576975cc6a9781ca595c334d",
-    ARBITRARY: "056e8149288c4b0cdbabd18149236acf0a9574ee246a3891ff991bc074d1e85f",
+    ARBITRARY: "28db414436b9adc67764346c3d8feb54181df81c6ad7e4be3b3f5ea3c996aac5",
 }
 
 
