@@ -204,7 +204,8 @@ def test_versions_labels_and_names(url, engine, photo, painting, trouble):
 # Refusals
 
 
-def test_what_the_library_refuses_is_refused_here(client, engine, photo, painting, refusal):
+def test_what_the_library_refuses_is_refused_here(client, engine, photo, painting, refusal, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # a picture here would be proposed in the place of one that is gone
     code = np.zeros(4, np.float32)
     for words, call in {
         "strength must be a number from 0 to 1; received 2.": {"strength": 2},
