@@ -5,14 +5,17 @@ import itertools
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from tfstyle.nets.layers import (
+    Bilinear,
     ConditionalInstanceNormalization,
     CropLike,
+    InstanceNormalization,
+    Reflect,
     ReflectConv,
     ReflectToMultiple,
     TwiceAsLarge,
-    enlarged,
 )
 
 # Keras reads TensorFlow's variables in a way that NumPy 2 wants changed.
@@ -125,6 +128,48 @@ def test_statistics_are_float32_under_bfloat16(random):
     assert np.abs(found - exact).max() <= 2**-8 * np.abs(exact).max()
 
 
+def test_instance_normalization(random):
+    layer = InstanceNormalization(epsilon=1e-3)
+    layer.build((None, None, None, 4))
+    assert [w.path.rpartition("/")[2] for w in layer.weights] == ["scale", "shift"]
+    x = 3 * normal(random, 3, 7, 5, 4) + 2
+    plain = keras.ops.convert_to_numpy(layer(x))
+    np.testing.assert_allclose(plain.mean((1, 2)), 0, atol=1e-5)
+    np.testing.assert_allclose(plain.std((1, 2)), 1, atol=1e-3)
+    scale, shift = normal(random, 2, 4)
+    layer.set_weights([scale, shift])
+    exact = x.astype(np.float64)
+    mean, variance = exact.mean((1, 2), keepdims=True), exact.var((1, 2), keepdims=True)
+    found = keras.ops.convert_to_numpy(layer(x))
+    np.testing.assert_allclose(found, scale * (exact - mean) / np.sqrt(variance + 1e-3) + shift, atol=1e-4)
+    assert layer.compute_output_shape(x.shape) == found.shape
+
+
+def test_a_condition_that_is_always_the_same_is_none(random):
+    conditional, weights = made(random, 4, 6)
+    code, x = normal(random, 1, 6), normal(random, 2, 7, 5, 4)
+    layer = InstanceNormalization()
+    layer.build(x.shape)
+    layer.set_weights([code[0] @ weights[0] + weights[1], code[0] @ weights[2] + weights[3]])
+    wanted = keras.ops.convert_to_numpy(conditional(x, np.repeat(code, 2, axis=0)))
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(layer(x)), wanted, atol=1e-5)
+
+
+def test_instance_statistics_are_float32_under_bfloat16(random):
+    layer = InstanceNormalization(dtype="mixed_bfloat16")
+    layer.build((None, None, None, 2))
+    scale, shift = normal(random, 2, 2)
+    layer.set_weights([scale, shift])
+    assert {keras.backend.standardize_dtype(w.dtype) for w in layer.weights} == {"float32"}
+    x = keras.ops.cast(100 + normal(random, 1, 32, 32, 2), "bfloat16")
+    answer = layer(x)
+    assert keras.backend.standardize_dtype(answer.dtype) == "bfloat16"
+    exact = keras.ops.convert_to_numpy(keras.ops.cast(x, "float32")).astype(np.float64)
+    exact = scale * (exact - exact.mean((1, 2))) / exact.std((1, 2)) + shift
+    found = keras.ops.convert_to_numpy(keras.ops.cast(answer, "float32"))
+    assert np.abs(found - exact).max() <= 2**-8 * np.abs(exact).max()
+
+
 def test_reflected_to_a_multiple_and_back(random):
     for height, width in itertools.product((16, 17, 23), (24, 31)):
         x = normal(random, 1, height, width, 2)
@@ -146,15 +191,27 @@ def test_twice_as_large_bit_for_bit(random, dtype):
     assert TwiceAsLarge().compute_output_shape((2, None, 4, 3)) == (2, None, 8, 3)
 
 
-def test_enlarged_by_nearest_neighbor(random):
-    image, code = keras.Input((None, None, 3)), keras.Input((6,))
-    model = keras.Model([image, code], enlarged(image, 4, code, "up", "float32"))
-    x, its = normal(random, 2, 5, 4, 3), normal(random, 2, 6)
-    found = keras.ops.convert_to_numpy(model([x, its]))
-    kernel = keras.ops.convert_to_numpy(model.get_layer("up_conv").kernel)
-    larger = x.repeat(2, axis=1).repeat(2, axis=2)
-    weights = [keras.ops.convert_to_numpy(w) for w in model.get_layer("up_norm").weights]
-    np.testing.assert_allclose(found, normalized(reflected_convolution(larger, kernel, 0, 1), its, weights), atol=1e-3)
+@pytest.mark.parametrize("factor", [2, 4])
+def test_bilinear(random, factor):
+    """Half pixels' centers, as Pillow has them; sides of one pixel too."""
+    for shape in ((7, 5), (1, 6)):
+        x = normal(random, 2, *shape, 3)
+        found = keras.ops.convert_to_numpy(Bilinear(factor)(x))
+        size = factor * shape[1], factor * shape[0]
+        wanted = [[np.asarray(Image.fromarray(one[..., i]).resize(size, Image.Resampling.BILINEAR)) for i in range(3)]
+                  for one in x]
+        np.testing.assert_allclose(found, np.moveaxis(wanted, 1, -1), atol=1e-5)
+    assert Bilinear(factor).compute_output_shape((2, None, 4, 3)) == (2, None, 4 * factor, 3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_reflect(random, dtype):
+    x = keras.ops.cast(normal(random, 2, 6, 9, 3), dtype)
+    found = Reflect(5, dtype=dtype)(x)
+    assert keras.backend.standardize_dtype(found.dtype) == dtype
+    found, x = (keras.ops.convert_to_numpy(keras.ops.cast(values, "float32")) for values in (found, x))
+    np.testing.assert_array_equal(found, np.pad(x, ((0, 0), (5, 5), (5, 5), (0, 0)), mode="reflect"))
+    assert Reflect(5).compute_output_shape((2, None, 9, 3)) == (2, None, 19, 3)
 
 
 @pytest.mark.parametrize("layer", [
@@ -163,6 +220,9 @@ def test_enlarged_by_nearest_neighbor(random):
     ReflectToMultiple(16, name="c"),
     CropLike(name="d"),
     TwiceAsLarge(name="e"),
+    InstanceNormalization(epsilon=1e-3, name="f"),
+    Reflect(7, name="g"),
+    Bilinear(8, name="h"),
 ])
 def test_layers_are_written_and_read(layer):
     config = keras.saving.serialize_keras_object(layer)

@@ -13,14 +13,9 @@ from keras import layers as kl
 from keras import ops
 
 from tfstyle.checks import check_choice
+from tfstyle.nets.compact import compact
 from tfstyle.nets.inception import inception_predictor
-from tfstyle.nets.layers import (
-    ConditionalInstanceNormalization,
-    CropLike,
-    ReflectConv,
-    ReflectToMultiple,
-    enlarged,
-)
+from tfstyle.nets.layers import ConditionalInstanceNormalization
 from tfstyle.nets.vgg import layer_info
 from tfstyle.weights import mean_activations
 
@@ -82,8 +77,7 @@ def style_predictor(config=ArbitraryConfig(), dtype="float32"):
 def transformer(config=ArbitraryConfig(), dtype="float32"):
     """Paints a photograph under a style code.
 
-    Contract (a 5 x 5 convolution and three of stride 2), residual blocks, expand (nearest neighbor and convolution);
-    reflection padding and conditional instance normalization throughout. The features at 1/4 are handed across.
+    The layers of `tfstyle.nets.compact`, with conditional instance normalization throughout.
 
     Args:
         config: an `ArbitraryConfig`.
@@ -95,26 +89,12 @@ def transformer(config=ArbitraryConfig(), dtype="float32"):
     """
     image = keras.Input((None, None, 3), dtype="float32", name="image")
     code = keras.Input((config.code,), dtype="float32", name="code")
-    full, half, quarter, eighth = config.widths
 
-    x = ReflectToMultiple(8, dtype="float32", name="reflect")(image)
-    x = kl.Rescaling(2.0, -1.0, dtype=dtype, name="center")(x)
-    x = _convolved(x, code, full, 5, 1, "contract1", dtype)
-    x = _convolved(x, code, half, 3, 2, "contract2", dtype)
-    x = _convolved(x, code, quarter, 3, 2, "contract3", dtype)
-    across = _residual(x, code, "near1", dtype)
-    x = _convolved(across, code, eighth, 3, 2, "contract4", dtype)
-    for block in range(config.blocks):
-        x = _residual(x, code, f"deep{block + 1}", dtype)
-    x = kl.Add(dtype=dtype, name="across")([enlarged(x, quarter, code, "expand1", dtype), across])
-    x = kl.ReLU(dtype=dtype, name="expand1_relu")(x)
-    x = _residual(x, code, "near2", dtype)
-    for width, name in ((half, "expand2"), (full, "expand3")):
-        x = kl.ReLU(dtype=dtype, name=f"{name}_relu")(enlarged(x, width, code, name, dtype))
-    x = ReflectConv(3, 5, use_bias=False, dtype=dtype, name="paint_conv")(x)
-    x = ConditionalInstanceNormalization(dtype="float32", name="paint_norm")(x, code)
-    x = kl.Activation("sigmoid", dtype="float32", name="paint")(x)
-    return keras.Model([image, code], CropLike(dtype="float32", name="crop")(x, image), name="transformer")
+    def normalized(x, name, dtype):
+        return ConditionalInstanceNormalization(dtype=dtype, name=name)(x, code)
+
+    painted = compact(image, config.widths, config.blocks, normalized, dtype)
+    return keras.Model([image, code], painted, name="transformer")
 
 
 @keras.saving.register_keras_serializable(package="tfstyle")
@@ -132,17 +112,3 @@ class ScaledMoments(kl.Layer):
 
     def call(self, moments):
         return ops.log1p(moments / ops.convert_to_tensor(self.unit.astype("float32")))
-
-
-def _convolved(x, code, filters, kernel, stride, name, dtype):
-    x = ReflectConv(filters, kernel, strides=stride, use_bias=False, dtype=dtype, name=f"{name}_conv")(x)
-    x = ConditionalInstanceNormalization(dtype=dtype, name=f"{name}_norm")(x, code)
-    return kl.ReLU(dtype=dtype, name=f"{name}_relu")(x)
-
-
-def _residual(x, code, name, dtype):
-    filters = x.shape[-1]
-    y = _convolved(x, code, filters, 3, 1, f"{name}a", dtype)
-    y = ReflectConv(filters, 3, use_bias=False, dtype=dtype, name=f"{name}b_conv")(y)
-    y = ConditionalInstanceNormalization(dtype=dtype, name=f"{name}b_norm")(y, code)
-    return kl.Add(dtype=dtype, name=f"{name}_sum")([x, y])

@@ -11,6 +11,7 @@ import numpy as np
 from tfstyle import atomic
 from tfstyle.checks import InputError
 from tfstyle.nets.arbitrary import ArbitraryConfig, style_predictor, transformer
+from tfstyle.nets.network_files import checked, key_of, packed
 from tfstyle.weights.files import ARBITRARY, shipped
 
 __all__ = ["load", "save"]
@@ -66,9 +67,9 @@ def load(name="default", dtype="float32"):
     else:
         arrays, config = _read(pathlib.Path(name))
     models = style_predictor(config), transformer(config, dtype)
-    wanted = {f"{part}/{_key(v)}": v for part, model in zip(_PARTS, models, strict=True) for v in model.variables}
+    wanted = {f"{part}/{key_of(v)}": v for part, model in zip(_PARTS, models, strict=True) for v in model.variables}
     for key, variable in wanted.items():
-        variable.assign(_checked(arrays.pop(key, None), key, tuple(variable.shape), name))
+        variable.assign(checked(arrays.pop(key, None), key, tuple(variable.shape), name))
     if arrays:
         raise InputError(f"{name} holds {min(arrays)}, which this network does not have: give another file.")
     return *models, config
@@ -80,12 +81,7 @@ def _packed(predictor, transformer, config):
         del fields["predictor"]  # files without it are as old as the network
     arrays = {"config": np.frombuffer(json.dumps(fields).encode(), np.uint8)}
     for part, model in zip(_PARTS, (predictor, transformer), strict=True):
-        for variable in model.variables:
-            with np.errstate(over="ignore"):
-                values = keras.ops.convert_to_numpy(variable).astype(np.float16)
-            if not np.isfinite(values).all():
-                raise InputError(f"{part}/{_key(variable)} is not finite in float16; save it as {_KERAS}.")
-            arrays[f"{part}/{_key(variable)}"] = values
+        arrays |= packed(model, f"{part}/")
     return arrays
 
 
@@ -125,7 +121,7 @@ def _whole(predictor, transformer):
 def _taken_apart(predictor, transformer):
     """({name: array}, config) of models out of a .keras file."""
     arrays = {
-        f"{part}/{_key(v)}": keras.ops.convert_to_numpy(v)
+        f"{part}/{key_of(v)}": keras.ops.convert_to_numpy(v)
         for part, model in zip(_PARTS, (predictor, transformer), strict=True) for v in model.variables
     }
     widths = tuple(transformer.get_layer(f"contract{i}_conv").filters for i in range(1, 5))
@@ -134,18 +130,3 @@ def _taken_apart(predictor, transformer):
     if "hidden" not in units:
         return arrays, ArbitraryConfig(widths, blocks, units["code"], predictor="inception_v3")
     return arrays, ArbitraryConfig(widths, blocks, units["code"], units["hidden"])
-
-
-def _key(variable):
-    """Layer and variable, whatever model they lie in: "contract1_conv/kernel"."""
-    return "/".join(variable.path.split("/")[-2:])
-
-
-def _checked(values, key, shape, source):
-    if values is None:
-        raise InputError(f"{source}: {key} is missing; the network wants shape {shape}: give another file.")
-    if values.shape != shape:
-        raise InputError(f"{source}: {key} has shape {values.shape}, but the network wants {shape}: give another file.")
-    if values.dtype.kind != "f" and values.dtype.name != "bfloat16" or not np.isfinite(values).all():
-        raise InputError(f"{source}: {key} has values that are not finite numbers: fetch the damaged file again.")
-    return values.astype("float32")

@@ -1,16 +1,18 @@
-"""Layers that our own networks share: reflected convolutions, conditional instance normalization, enlargement."""
+"""Layers that networks share: reflected padding, instance normalization with and without a condition, enlargement."""
 
 import keras
 from keras import layers as kl
 from keras import ops
 
 __all__ = [
+    "Bilinear",
     "ConditionalInstanceNormalization",
     "CropLike",
+    "InstanceNormalization",
+    "Reflect",
     "ReflectConv",
     "ReflectToMultiple",
     "TwiceAsLarge",
-    "enlarged",
 ]
 
 
@@ -63,18 +65,66 @@ class ConditionalInstanceNormalization(kl.Layer):
             ops.matmul(code, ops.cast(kernel, "float32")) + ops.cast(bias, "float32")
             for kernel, bias in ((self.scale_kernel, self.scale_bias), (self.shift_kernel, self.shift_bias))
         )
-        wide = ops.cast(x, "float32")
-        mean = ops.mean(wide, axis=(1, 2), keepdims=True)
-        variance = ops.mean(ops.square(wide - mean), axis=(1, 2), keepdims=True)
-        scale = scale[:, None, None] * ops.rsqrt(variance + self.epsilon)
-        shift = shift[:, None, None] - mean * scale
-        return ops.cast(wide * scale + shift, self.compute_dtype)
+        return ops.cast(_normalized(x, scale[:, None, None], shift[:, None, None], self.epsilon), self.compute_dtype)
 
     def compute_output_shape(self, x_shape, code_shape):
         return x_shape
 
     def get_config(self):
         return {**super().get_config(), "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable(package="tfstyle")
+class InstanceNormalization(kl.Layer):
+    """Every channel of every picture to a learned mean and deviation: (N, H, W, C) -> (N, H, W, C).
+
+    y = scale (x - mean(x)) / std(x) + shift, mean and deviation over the positions of one picture, in float32 whatever
+    the layer's dtype.
+
+    Source: Ulyanov et al., "Instance Normalization: The Missing Ingredient for Fast Stylization", 2016, eq. 2.
+    """
+
+    def __init__(self, epsilon=1e-5, **kwargs):
+        super().__init__(autocast=False, **kwargs)  # its weights stay float32 under a mixed policy, too
+        self.epsilon = epsilon
+
+    def build(self, input_shape):
+        self.scale = self.add_weight((input_shape[-1],), "ones", name="scale")
+        self.shift = self.add_weight((input_shape[-1],), "zeros", name="shift")
+
+    def call(self, x):
+        scale, shift = ops.cast(self.scale, "float32"), ops.cast(self.shift, "float32")
+        return ops.cast(_normalized(x, scale, shift, self.epsilon), self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable(package="tfstyle")
+class Reflect(kl.Layer):
+    """Surrounds pictures by their reflection, `margin` pixels wide: (N, H, W, C) -> (N, H + 2 m, W + 2 m, C).
+
+    Pictures must be larger than the margin on both sides.
+    """
+
+    def __init__(self, margin, **kwargs):
+        super().__init__(**kwargs)
+        self.margin = margin
+
+    def call(self, x):
+        around = (self.margin, self.margin)
+        return ops.pad(x, ((0, 0), around, around, (0, 0)), mode="reflect")
+
+    def compute_output_shape(self, input_shape):
+        count, *sides, channels = input_shape
+        height, width = (None if side is None else side + 2 * self.margin for side in sides)
+        return count, height, width, channels
+
+    def get_config(self):
+        return {**super().get_config(), "margin": self.margin}
 
 
 @keras.saving.register_keras_serializable(package="tfstyle")
@@ -136,11 +186,48 @@ class TwiceAsLarge(kl.Layer):
         return count, height, width, channels
 
 
-def enlarged(x, filters, code, name, dtype):
-    """Twice as large by nearest neighbor, a convolution, its normalization: no checkerboard (Odena et al. 2016)."""
-    x = TwiceAsLarge(dtype=dtype, name=f"{name}_larger")(x)
-    x = ReflectConv(filters, 3, use_bias=False, dtype=dtype, name=f"{name}_conv")(x)
-    return ConditionalInstanceNormalization(dtype=dtype, name=f"{name}_norm")(x, code)
+@keras.saving.register_keras_serializable(package="tfstyle")
+class Bilinear(kl.Layer):
+    """Enlarges pictures `factor` times by bilinear interpolation: (N, H, W, C) -> (N, factor H, factor W, C).
+
+    What `tf.image.resize` gives for an even factor, in sums of shifted copies: `keras.ops.image.resize` takes no size
+    that a graph knows only when it runs.
+    """
+
+    def __init__(self, factor, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, x):
+        return self._along(self._along(x, 1), 2)
+
+    def _along(self, x, axis):
+        _, height, width, channels = ops.shape(x)
+        size, around = (height, width)[axis - 1], [(0, 0)] * 4
+        around[axis] = (1, 1)
+        x = ops.pad(x, around, mode="symmetric")
+        before, here, after = (x[:, i:i + size] if axis == 1 else x[:, :, i:i + size] for i in range(3))
+        places = [(2 * i + 1) / (2 * self.factor) - 0.5 for i in range(self.factor)]
+        parts = [(1 - abs(at)) * here + abs(at) * (before if at < 0 else after) for at in places]
+        rows, columns = (self.factor, 1) if axis == 1 else (1, self.factor)
+        return ops.reshape(ops.stack(parts, axis=axis + 1), (-1, rows * height, columns * width, channels))
+
+    def compute_output_shape(self, input_shape):
+        count, *sides, channels = input_shape
+        height, width = (None if side is None else self.factor * side for side in sides)
+        return count, height, width, channels
+
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor}
+
+
+def _normalized(x, scale, shift, epsilon):
+    """scale (x - mean) / std + shift in float32, mean and deviation over each picture's positions."""
+    wide = ops.cast(x, "float32")
+    mean = ops.mean(wide, axis=(1, 2), keepdims=True)
+    variance = ops.mean(ops.square(wide - mean), axis=(1, 2), keepdims=True)
+    scale = scale * ops.rsqrt(variance + epsilon)
+    return wide * scale + (shift - mean * scale)
 
 
 def _split(side, multiple):
