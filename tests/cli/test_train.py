@@ -75,13 +75,20 @@ def test_bad_flags(refused, here, trained, words, sentence):
 
 
 @pytest.mark.parametrize("words, sentence", [
-    (["train"], "The following arguments are required: NETWORK, --content-dir, --style-dir, --workdir; "),
+    (["train"], "Name the network to train: arbitrary, style, superres; see tfstyle train --help."),
+    (["train", "--flagfile=a.flags"],
+     "Name the network to train: arbitrary, style, superres; see tfstyle train --help."),
+    (["train", "arbitrary"], "The following arguments are required: --content-dir, --style-dir, --workdir; see "
+     "tfstyle train --help."),
     ([*PLAIN[:6]], "The following arguments are required: --workdir; see tfstyle train --help."),
-    (["train", "arbitary", *PLAIN[2:]],
-     "NETWORK must be one of 'arbitrary'; received 'arbitary'; did you mean 'arbitrary'?"),
+    (["train", "arbitary", *PLAIN[2:]], "NETWORK must be one of 'arbitrary', 'style', 'superres'; "
+     "received 'arbitary'; did you mean 'arbitrary'?"),
+    (["train", "--steps", "3", "arbitary"], "NETWORK must be one of 'arbitrary', 'style', 'superres'; received '3'."),
+    (["train", "--content-dir", "superres", "--workdir", "run", "arbitrary"],
+     "Name the network first: tfstyle train arbitrary ..."),
 ])
 def test_bad_words(refused, here, words, sentence):
-    assert refused(*words).startswith(sentence)
+    assert refused(*words).rstrip(".") == sentence.rstrip(".")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -148,6 +155,13 @@ def test_flags_reach_the_training(here, trained, capsys):
         ArbitrarySettings(), TrainSettings(steps=2), {"bank": None, "init": None, "change": False}
     )
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_network_may_be_named_last(here, trained):
+    (here / "run.flags").write_text("--content-dir=photos\n--style-dir=paints\n--workdir=run\n--steps=4\n")
+    assert main(["train", "--flagfile=run.flags", "--quiet", "arbitrary"]) == 0
+    assert main(["train", "--flagfile", "run.flags", "--steps", "5", "--quiet", "arbitrary"]) == 0
+    assert [call[4].steps for call in trained["calls"]] == [4, 5]
 
 
 def test_a_run_that_was_longer_is_done(here, trained, capsys):

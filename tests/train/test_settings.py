@@ -7,6 +7,7 @@ import pytest
 from tfstyle.checks import InputError
 from tfstyle.cli import flags
 from tfstyle.train.checkpoint import check_same_run
+from tfstyle.train.perceptual_settings import StylePace, StyleSettings, SuperResPace, SuperResSettings
 from tfstyle.train.settings import (
     BEFORE,
     CONTENT_LAYERS,
@@ -20,9 +21,11 @@ from tfstyle.train.settings import (
 
 CLASSES = (TrainSettings, ArbitrarySettings)
 FIELDS = [field for cls in CLASSES for field in dataclasses.fields(cls)]
+PAIRS = (CLASSES, (StylePace, StyleSettings), (SuperResPace, SuperResSettings))
+ALL = [field for pair in PAIRS for cls in pair for field in dataclasses.fields(cls)]
 
 
-@pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
+@pytest.mark.parametrize("field", ALL, ids=lambda field: field.name)
 def test_every_field_tells_what_it_is(field):
     meta = field.metadata
     assert len(meta["text"]) > 10 and not meta["text"].endswith(".")
@@ -31,9 +34,23 @@ def test_every_field_tells_what_it_is(field):
         assert meta["low"] is not None
 
 
-def test_no_two_settings_share_a_flag():
-    names = [field.name for field in FIELDS]
-    assert len(set(names)) == len(names) and "run" not in names and "style" not in names
+@pytest.mark.parametrize("pair", PAIRS)
+def test_no_two_settings_share_a_flag(pair):
+    names = [field.name for cls in pair for field in dataclasses.fields(cls)]
+    assert len(set(names)) == len(names) and not {"run", "style", "trained", "named", "painting"} & set(names)
+
+
+def test_paces_differ_in_their_defaults_alone():
+    for cls, steps, rate, warmup in ((StylePace, 2400, 1e-3, 50), (SuperResPace, 20000, 1e-3, 200)):
+        pace = cls()
+        assert isinstance(pace, TrainSettings)
+        assert (pace.steps, pace.learning_rate, pace.warmup) == (steps, rate, warmup)
+        for field, base in zip(dataclasses.fields(cls), dataclasses.fields(TrainSettings), strict=True):
+            assert (field.name, str(field.type), field.metadata) == (base.name, str(base.type), base.metadata)
+        with pytest.raises(InputError, match="^steps must be a whole number from 1 to 1e"):
+            cls(steps=0)
+        given = {"steps": 7, "learning_rate": 0.5, "warmup": 3, "average": 0.5}
+        assert run_of(cls(**given)) == run_of(TrainSettings(**given))
 
 
 def test_choices_are_those_of_the_network():
@@ -67,6 +84,67 @@ def test_choices_are_those_of_the_network():
 def test_settings_that_do_not_fit_together(given, sentence):
     with pytest.raises(InputError) as error:
         ArbitrarySettings(**given)
+    assert str(error.value) == sentence
+
+
+def test_choices_are_those_of_the_networks_for_one_style():
+    from tfstyle.nets.feedforward import NETWORKS, NORMALIZATIONS, FeedForwardConfig
+    from tfstyle.nets.vgg import layer_info
+
+    meta = {field.name: field.metadata for field in dataclasses.fields(StyleSettings)}
+    assert set(meta["network"]["choices"]) < set(NETWORKS) and meta["normalization"]["choices"] == NORMALIZATIONS
+    for network in meta["network"]["choices"]:
+        s = StyleSettings(network=network)
+        FeedForwardConfig(s.network, s.widths, s.blocks, s.normalization)
+        for judge in meta["loss_network"]["choices"]:
+            assert all(layer_info(name, judge)[2] <= 16 for name in (s.content_layer, *s.style_layers))
+
+
+def test_choices_are_those_of_the_networks_that_enlarge():
+    from tfstyle.nets.superres import FACTORS, NORMALIZATIONS, SuperResConfig
+    from tfstyle.nets.vgg import layer_info
+
+    meta = {field.name: field.metadata for field in dataclasses.fields(SuperResSettings)}
+    assert meta["normalization"]["choices"] == NORMALIZATIONS
+    for factor in FACTORS:
+        s = SuperResSettings(factor=factor)
+        assert SuperResConfig(s.factor, s.width, s.blocks, s.normalization, s.residual) == SuperResConfig(factor)
+        assert s.crop // factor >= 5  # half of the first convolution is reflected around
+    for judge in meta["loss_network"]["choices"]:
+        layer_info(SuperResSettings().feature_layer, judge)
+
+
+def test_layers_that_are_left_out_are_ours_or_the_paper_s():
+    ours, paper = StyleSettings(), StyleSettings(network="paper")
+    assert (ours.content_layer, paper.content_layer) == ("relu4_2", "relu3_3")
+    assert ours.style_layers == ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+    assert paper.style_layers == ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
+    own = StyleSettings(network="paper", content_layer="relu2_2", style_layers="relu1_1")
+    assert (own.content_layer, own.style_layers) == ("relu2_2", ("relu1_1",))
+
+
+@pytest.mark.parametrize(("settings", "given", "sentence"), [
+    (StyleSettings, {"crop": 40}, "crop must be a multiple of 16; received 40."),
+    (StyleSettings, {"network": "fast-style-transfer"},
+     "network must be one of 'compact', 'paper'; received 'fast-style-transfer'."),
+    (StyleSettings, {"crop": 512}, "photo_side (400) is under crop (512), so that photographs would be reduced and "
+     "enlarged again; raise it, best to one and a half crops."),
+    (StyleSettings, {"network": "paper", "crop": 32},
+     "crop must be at least 41 for network='paper' with 5 blocks, which reflects 40 px; received 32."),
+    (StyleSettings, {"style_size": 31}, "style_size must be a whole number from 32 to 4096; received 31."),
+    (SuperResSettings, {"factor": 2}, "factor must be 4 or 8; received 2."),
+    (SuperResSettings, {"crop": 100}, "crop must be a multiple of 16; received 100."),
+    (SuperResSettings, {"factor": 8, "crop": 32},
+     "crop must be at least 40 for factor=8, so that 5 small pixels are left; received 32."),
+    (SuperResSettings, {"photo_side": 200}, "photo_side (200) is under crop (288), so that photographs would be "
+     "reduced and enlarged again; raise it, best to one and a half crops."),
+    (SuperResSettings, {"feature_weight": 0},
+     "feature_weight and pixel_weight are both 0, so that nothing is learned; raise one."),
+    (SuperResSettings, {"residual": 1}, "residual must be True or False; received 1."),
+])
+def test_settings_of_the_other_networks_that_do_not_fit(settings, given, sentence):
+    with pytest.raises(InputError) as error:
+        settings(**given)
     assert str(error.value) == sentence
 
 
@@ -106,7 +184,7 @@ def test_a_run_is_its_settings_and_data_but_for_its_length():
 def test_every_default_can_be_typed():
     import argparse
 
-    for cls in CLASSES:
+    for cls in (one for pair in PAIRS for one in pair):
         parser = argparse.ArgumentParser()
         flags.add_settings(parser, cls)
         fields = [field for field in dataclasses.fields(cls) if field.name != "measure_styles"]  # yes, no, or left out

@@ -22,6 +22,7 @@ DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 VERBS = {
     "stylize": "repaint a picture after paintings in one pass (Ghiasi et al. 2017), the quick way",
     "optimize": "repaint a picture after paintings by optimization (Gatys et al. 2016), the best-looking way",
+    "enlarge": "enlarge a picture by 4 or 8 (Johnson et al. 2016)",
     "train": "train a network of your own from folders of pictures",
     "export": "write an engine for TensorFlow Serving and other runtimes",
     "serve": "start TensorFlow Serving on a folder of SavedModels, or say how to",
@@ -103,7 +104,7 @@ def _parse(argv):
     for name, text in VERBS.items():
         chosen = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         if name == verb:
-            _add_flags(name, chosen)
+            _add_flags(name, chosen, argv)
     if verb is None and not any(word.startswith("-") for word in argv):
         parser.print_help(sys.stderr)
         raise InputError("Say what to do, such as tfstyle stylize photo.jpg painting.jpg -o painted.png.")
@@ -114,12 +115,12 @@ def _parse(argv):
     return _with_rest(args, rest, verbs.choices[verb] if verb else parser)
 
 
-def _add_flags(verb, parser):
-    """The flags of one verb, from its module."""
+def _add_flags(verb, parser, words):
+    """The flags of one verb, from its module, which may look at `parser.words` for which of them."""
     module = importlib.import_module(f"tfstyle.cli.{verb}")
+    parser.words, parser.epilog = tuple(words), module.EXAMPLES
     module.add_flags(parser)
     parser.set_defaults(run=module.run)
-    parser.epilog = module.EXAMPLES
 
 
 def _with_rest(args, rest, parser):

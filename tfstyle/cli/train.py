@@ -7,54 +7,69 @@ import sys
 from tfstyle.checks import InputError, check_choice
 from tfstyle.cli import flags, outputs
 from tfstyle.cli.chatter import hushed
+from tfstyle.cli.train_networks import NETWORKS, pictures
 from tfstyle.cli.watch import interrupts
 from tfstyle.train.checkpoint import check_same_run, read_head
-from tfstyle.train.data import PictureSet
-from tfstyle.train.settings import ArbitrarySettings, TrainSettings, run_of
+from tfstyle.train.settings import run_of
 
-NETWORKS = ("arbitrary",)
-
-EXAMPLES = """networks:
-  arbitrary: any style in one pass (Ghiasi et al. 2017); its WORKDIR/weights.npz is a --model for tfstyle stylize
-
-The same command goes on where a killed or interrupted run stood. KERAS_BACKEND=jax trains without TensorFlow.
+_RESUME = """\
+The same command goes on where a killed or interrupted run stood. KERAS_BACKEND=jax trains without TensorFlow."""
+EXAMPLES = f"""networks, each explained by tfstyle train NETWORK --help:
+{"".join(f"  {name + ':':<11}{network.text}{chr(10)}" for name, network in NETWORKS.items())}
+{_RESUME}
 
 examples:
-  tfstyle train arbitrary --content-dir photos --style-dir paintings --workdir run
-  tfstyle train arbitrary --content-dir photos --style-dir one --style-dir two.tar --workdir run --steps 40000
-  tfstyle train arbitrary --content-dir photos --style-dir mine --workdir tuned --init default --learning-rate 3e-4
-"""
+{"".join(network.examples for network in NETWORKS.values())}"""
 
 
 def add_flags(parser):
-    """Adds the verb's own flags and one for each field of the settings."""
-    parser.usage = "tfstyle train NETWORK --content-dir DIR --style-dir DIR --workdir DIR [flags]"
+    """Adds the flags of the network that the command line names, and one for each field of its settings."""
+    name = _named(parser.words)
+    if name is None:
+        parser.usage = "tfstyle train NETWORK --content-dir DIR --workdir DIR [flags]"
+        return
+    network = NETWORKS[name]
+    parser.usage = f"tfstyle train {name} {network.usage} [flags]"
+    parser.description = f"Train a network: {network.text}."
+    parser.epilog = f"{_RESUME}\n\nexamples:\n{network.examples}"
+    parser.set_defaults(named=name)
     add = parser.add_argument_group("data").add_argument
-    add("network", metavar="NETWORK", help=f"what to train: {', '.join(NETWORKS)}")
+    add("trained", metavar="NETWORK", help=f"what to train: {', '.join(NETWORKS)}")
     add("--content-dir", metavar="DIR", action="append", required=True,
         help="folder of photographs, its folders and .tar files too; or a .tar file; may be given several times")
-    add("--style-dir", metavar="DIR", action="append", required=True, help="the same of paintings")
+    network.add_flags(add)
     add("--workdir", metavar="DIR", required=True,
         help="folder for weights.npz, checkpoint.npz, log.jsonl and previews, made if missing")
-    add("--bank", metavar="DIR",
-        help="folder of the measured paintings, which runs may share (default: WORKDIR/styles)")
-    add("--init", metavar="FILE", help="what a new run starts from: default (the shipped weights), a weights.npz or a "
-        "checkpoint.npz (default: random weights)")
+    add("--init", metavar="FILE", help=f"what a new run starts from: {network.init}")
     add("--change", action="store_true", help="go on from WORKDIR's checkpoint with other settings than its run's: "
         "the next stage of a recipe, with the same weights, optimizer and averages")
     add("--quiet", action="store_true", help="no progress bar and no line at the end")
     add("--flagfile", metavar="FILE", help="read further flags from a file, one --flag=value to a line")
-    for settings in (TrainSettings, ArbitrarySettings):
+    for settings in (network.pace, network.settings):
         flags.add_settings(parser, settings)
+
+
+def _named(words):
+    """The network among the words of a command line, wherever it stands; None if they ask for help alone."""
+    names = [word for word in words if not word.startswith("-")][1:]  # the first is the verb
+    found = next((name for name in names if name in NETWORKS), None)
+    if found is None and not {"-h", "--help"} & set(words):
+        if names:
+            check_choice("NETWORK", names[0], tuple(NETWORKS))
+        raise InputError(f"Name the network to train: {', '.join(NETWORKS)}; see tfstyle train --help.")
+    return found
 
 
 def run(args):
     """Runs the verb: 0 done, 1 diverged or out of memory, 130 interrupted with a checkpoint."""
-    check_choice("NETWORK", args.network, NETWORKS)
-    settings = ArbitrarySettings(**flags.given(args, ArbitrarySettings))
-    pace = TrainSettings(**flags.given(args, TrainSettings))
-    photos, paintings = _pictures("--content-dir", args.content_dir), _pictures("--style-dir", args.style_dir)
-    _check_files(args, run_of(settings, pace, photographs=photos.fingerprint, paintings=paintings.fingerprint))
+    if args.trained != args.named:  # a folder of another network's name came before it
+        raise InputError(f"Name the network first: tfstyle train {args.trained} ...")
+    network = NETWORKS[args.named]
+    settings = network.settings(**flags.given(args, network.settings))
+    pace = network.pace(**flags.given(args, network.pace))
+    photos = pictures("--content-dir", args.content_dir)
+    others, data = network.read(args, settings)
+    _check_files(args, network, run_of(settings, pace, photographs=photos.fingerprint, **data))
 
     with interrupts(b"a checkpoint") as interrupt, _progress(pace.steps, args.quiet) as (measured, tell):
 
@@ -64,12 +79,12 @@ def run(args):
             return interrupt.asked
 
         try:
-            done, fault = _train(photos, paintings, args, settings, pace, measured, callback)
+            done, fault = _train(network, photos, others, args, settings, pace, measured, callback)
         except InputError as error:
             if not interrupt.started:
                 raise
             done, fault = 0, str(error)  # a disk that is full, not an input
-    damaged = [*photos.damaged.values(), *paintings.damaged.values()]
+    damaged = [sentence for one in (photos, *others) for sentence in one.damaged.values()]
     if damaged:
         print(f"tfstyle: pictures passed over: {len(damaged)}; the first: {damaged[0]}", file=sys.stderr)
     if fault:
@@ -82,39 +97,28 @@ def run(args):
     return 130 if interrupted else 0
 
 
-def _pictures(flag, folders):
-    try:
-        return PictureSet(folders)
-    except InputError as error:
-        raise InputError(f"{flag}: {error}") from None
-
-
-def _check_files(args, run):
+def _check_files(args, network, run):
     """Raises `InputError`, before the work, for files that cannot be written or are of another run."""
     outputs.check_folder(args.workdir, "--workdir")
-    if args.bank is not None:
-        outputs.check_folder(args.bank, "--bank")
     path = os.path.join(args.workdir, "checkpoint.npz")
     if os.path.exists(path):
         check_same_run(path, read_head(path).get("run"), None if args.change else run)
-    elif args.init not in (None, "default") and not os.path.isfile(args.init):
-        raise InputError(f"--init {args.init!r} is neither default nor a file; check the path.")
+    elif args.init is not None and args.init not in network.starts and not os.path.isfile(args.init):
+        raise InputError(f"--init {args.init!r} is neither {', '.join(network.starts)} nor a file; check the path.")
 
 
-def _train(photos, paintings, args, settings, pace, measured, callback):
+def _train(network, photos, others, args, settings, pace, measured, callback):
     """(steps done, None or what went wrong in a sentence); all that Keras has to do with it."""
     try:
         with hushed():
             import keras  # noqa: F401  loads the backend, with its chatter
     except (ImportError, ValueError) as error:  # no such backend, or an unknown name of one
         return 0, f"Keras cannot be imported ({error}); see tfstyle doctor."
-    from tfstyle.train.arbitrary import train_arbitrary
     from tfstyle.train.loop import NonFiniteLoss
 
     try:
-        done = train_arbitrary(
-            photos, paintings, args.workdir, settings, pace, bank=args.bank, init=args.init, change=args.change,
-            measured=measured, callback=callback,
+        done = network.train(
+            photos, others, args, settings, pace, measured, init=args.init, change=args.change, callback=callback
         )
     except NonFiniteLoss as error:
         return 0, str(error)

@@ -222,7 +222,7 @@ def _huber(squared):
 
 def _start_from(model, init):
     """Assigns the weights that a new run starts from."""
-    if _is_checkpoint(init):
+    if loop.is_checkpoint(init):
         loop.start_from(model, init)
         return
     predictor, painter, config = arbitrary_weights.load(init)
@@ -235,14 +235,6 @@ def _start_from(model, init):
 
 def _start_from_imagenet(model):
     load_imagenet(model.predictor)
-
-
-def _is_checkpoint(path):
-    try:
-        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-            return "step" in file.files
-    except Exception:  # "default", or something that the reader of weights will refuse in its own words
-        return False
 
 
 def _previews(photos, paintings, settings):

@@ -19,7 +19,7 @@ from tfstyle import images
 from tfstyle.checks import InputError
 from tfstyle.images.pixels import decoded, opened
 
-__all__ = ["PictureSet", "centered_square", "random_square", "reduced", "shuffled"]
+__all__ = ["PictureSet", "centered_square", "fingerprint", "random_square", "reduced", "shuffled"]
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif")
 
@@ -113,6 +113,11 @@ def _members(path):
             ]
     except tarfile.TarError as error:
         raise InputError(f"{path} is no uncompressed tar file ({error}); unpack it or make it anew.") from error
+
+
+def fingerprint(picture):
+    """What names a picture (H, W, 3), float32 in [0, 1] or uint8, in a checkpoint: 16 hexadecimal digits."""
+    return hashlib.sha256(images.to_uint8(picture).tobytes()).hexdigest()[:16]
 
 
 def shuffled(count, position, seed):

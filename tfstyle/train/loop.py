@@ -8,13 +8,16 @@ import pathlib
 import time
 
 import keras
+import numpy as np
 
 from tfstyle import atomic
 from tfstyle.train import checkpoint, devices
 from tfstyle.train.journal import Journal
 from tfstyle.train.settings import TrainSettings
 
-__all__ = ["CHECKPOINT", "NonFiniteLoss", "TrainSettings", "averaged", "optimizer", "start_from", "train"]
+__all__ = [
+    "CHECKPOINT", "NonFiniteLoss", "TrainSettings", "averaged", "is_checkpoint", "optimizer", "start_from", "train",
+]
 
 CHECKPOINT = "checkpoint.npz"
 
@@ -131,6 +134,15 @@ def start_from(model, path):
     """
     checkpoint.restore(model, path)
     model.optimizer.finalize_variable_values(model.trainable_variables)
+
+
+def is_checkpoint(path):
+    """Whether a path is that of a checkpoint, rather than of weights or of nothing."""
+    try:
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
+            return "step" in file.files
+    except Exception:  # "default", or something that the reader of weights will refuse in its own words
+        return False
 
 
 def _prepared(model, settings, path, run, start):

@@ -5,7 +5,7 @@ import dataclasses
 from tfstyle.checks import InputError
 from tfstyle.settings import check_fields, setting
 
-__all__ = ["BEFORE", "ArbitrarySettings", "TrainSettings", "run_of"]
+__all__ = ["BEFORE", "ArbitrarySettings", "TrainSettings", "check_crop", "run_of"]
 
 CONTENT_LAYERS = tuple(f"relu{name}" for name in "3_1 3_2 3_3 3_4 4_1 4_2 4_3 4_4 5_1".split())
 # What a resumed run may have otherwise than the killed one: it changes how far and how fast, not what is computed.
@@ -126,13 +126,7 @@ class ArbitrarySettings:
 
     def __post_init__(self):
         check_fields(self)
-        if self.crop % 16:
-            raise InputError(f"crop must be a multiple of 16; received {self.crop}.")
-        if self.photo_side is not None and self.photo_side < self.crop:
-            raise InputError(
-                f"photo_side ({self.photo_side}) is under crop ({self.crop}), so that photographs would be reduced and "
-                "enlarged again; raise it, best to one and a half crops."
-            )
+        check_crop(self.crop, self.photo_side)
         if self.photos * self.styles < 2:
             raise InputError("photos x styles must be at least 2, of which one serves identity; raise one.")
         if len(self.widths) != 4:
@@ -169,3 +163,14 @@ def run_of(*settings, **data):
     fields = {name: value for one in settings for name, value in dataclasses.asdict(one).items()}
     return {name.replace("_", " ") if name in data else name: repr(value)
             for name, value in (fields | data).items() if name not in FREE}
+
+
+def check_crop(crop, photo_side):
+    """Raises `InputError` for a side of crops that networks cannot halve, or that photographs are reduced below."""
+    if crop % 16:
+        raise InputError(f"crop must be a multiple of 16; received {crop}.")
+    if photo_side is not None and photo_side < crop:
+        raise InputError(
+            f"photo_side ({photo_side}) is under crop ({crop}), so that photographs would be reduced and enlarged "
+            "again; raise it, best to one and a half crops."
+        )
