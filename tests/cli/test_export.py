@@ -1,24 +1,28 @@
 """tfstyle export: what is checked, what is handed on, what is written, and with which exit code."""
 
+import json
 import os
 import re
 import subprocess
 import sys
 import types
 
+import numpy as np
 import pytest
 
 from tfstyle.cli import export as verb
 from tfstyle.cli import main
 from tfstyle.export import ExportError
 
-INPUTS = ["glass.png", "network.npz", "paint.png", "photo.png"]
+INPUTS = ["glass.png", "larger.npz", "network.npz", "paint.png", "photo.png", "wave.npz"]
 
 
 @pytest.fixture(autouse=True)
 def model(folder, network_file):
-    """network.npz in the current folder."""
+    """network.npz in the current folder, and wave.npz and larger.npz, of which the heads alone are true."""
     (folder / "network.npz").write_bytes(network_file.read_bytes())
+    for name, kind in (("wave", "style"), ("larger", "superres")):
+        np.savez(folder / f"{name}.npz", config=np.frombuffer(json.dumps({"kind": kind}).encode(), np.uint8))
 
 
 @pytest.fixture
@@ -49,8 +53,8 @@ def asked(monkeypatch, folder):
         return path, {"one": 2.6e-7, "other": 1e-9}
 
     def files(form):
-        def export(out, **options):
-            calls.append((form, out, options))
+        def export(out, engine, **options):
+            calls.append((form, out, engine, options))
             (folder / out).mkdir()
             path = f"{out}/a.{form}"
             (folder / path).write_bytes(b"x" * 2_500_000)
@@ -71,12 +75,14 @@ BAD = [
     ("arbitrary", "-o", "models", "--model", "gone.npz"), ("gatys", "-o", "models", "--model", "network.npz"),
     ("arbitrary", "-o", "photo.png"), ("arbitary", "-o", "models"), ("arbitrary",), ("-o", "models"),
     ("gatys", "-o", "models", "--format", "onnx"),
-    ("arbitrary", "-o", "models", "--format", "litert", "--version", "2"),
+    ("arbitrary", "-o", "models", "--format", "litert", "--version", "2"), ("style", "-o", "models"),
+    ("style", "-o", "models", "--model", "larger.npz"), ("superres", "-o", "models", "--model", "wave.npz"),
+    ("superres", "-o", "models", "--factor", "5"),
 ]
 
 
 @pytest.mark.parametrize(("words", "sentence"), [
-    (("arbitary", "-o", "m"), "name must be one of 'arbitrary', 'gatys'; received 'arbitary'; did you "),
+    (("arbitary", "-o", "m"), "name must be one of 'arbitrary', 'gatys', 'style', 'superres'; "),
     (("arbitrary",), "The following arguments are required: -o/--output; see tfstyle export --help."),
     (("-o", "m"), "The following arguments are required: ENGINE; see tfstyle export --help."),
     (("arbitrary", "gatys", "-o", "m"), "tfstyle export takes no argument 'gatys'; see tfstyle export --help."),
@@ -85,14 +91,24 @@ BAD = [
     (("arbitrary", "-o", "m", "--version", "1.5"), "--version must be a whole number of at least 1; received 1.5."),
     (("arbitrary", "-o", "m", "--model", "gone.npz"), "There is no model 'gone.npz'; check the path, or give model="),
     (("arbitrary", "-o", "m", "--model", "photo.png"), "model 'photo.png' has an unknown ending; it must be .npz or "),
-    (("arbitrary", "-o", "m", "--model", "https://tfhub.dev/x"), "'https://tfhub.dev/x' is no network of tfstyle; "),
+    (("arbitrary", "-o", "m", "--model", "https://tfhub.dev/x"), "'https://tfhub.dev/x' is no network for any "),
     (("gatys", "-o", "m", "--model", "network.npz"), "The optimizer is exported in float32 with the VGG-19 of "),
     (("gatys", "-o", "m", "--precision", "bfloat16"), "The optimizer is exported in float32 with the VGG-19 of "),
+    (("arbitrary", "-o", "m", "--model", "wave.npz"), "'wave.npz' is no network for any style; give the path of "),
+    (("arbitrary", "-o", "m", "--factor", "4"), "factor is for superres alone; leave it out."),
+    (("style", "-o", "m"), "'default' is no network for one style; give "),
+    (("style", "-o", "m", "--model", "gone.npz"), "There is no model 'gone.npz'; check the path"),
+    (("style", "-o", "m", "--model", "network.npz"), "'network.npz' is no network for one style; give "),
+    (("style", "-o", "m", "--model", "wave.npz", "--factor", "4"), "factor is for superres alone; leave it out."),
+    (("style", "-o", "m", "--model", "wave.npz", "--format", "litert", "--style-size", "64"),
+     "--style-size is for arbitrary alone; style looks at no style: leave it out."),
+    (("superres", "-o", "m", "--model", "wave.npz"), "model 'wave.npz' paints pictures and enlarges none; "),
+    (("superres", "-o", "m", "--model", "larger.npz", "--factor", "5"), "factor must be 4 or 8; received 5."),
     (("arbitrary", "-o", "photo.png"), "photo.png is a file; name a folder."),
     (("arbitrary", "-o", "m", "--replac"), "There is no flag --replac; did you mean --replace?"),
     (("arbitrary", "-o", "m", "--format", "tflite"), "--format must be one of 'savedmodel', 'litert', 'onnx'; "),
-    (("gatys", "-o", "m", "--format", "onnx"), "Only arbitrary is exported to onnx; the optimizer is a "),
-    (("gatys", "-o", "m", "--format", "litert"), "Only arbitrary is exported to litert; the optimizer is a "),
+    (("gatys", "-o", "m", "--format", "onnx"), "The optimizer is not exported to onnx; it is a Saved"),
+    (("gatys", "-o", "m", "--format", "litert"), "The optimizer is not exported to litert; it is a "),
     (("arbitrary", "-o", "m", "--format", "onnx", "--size", "64"), "--size is for --format litert; leave it out."),
     (("arbitrary", "-o", "m", "--style-size", "64"), "--style-size is for --format litert; leave it out."),
     (("arbitrary", "-o", "m", "--kinds", "float16"), "--kinds is for --format litert; leave it out."),
@@ -122,6 +138,9 @@ print([main(line) for line in {lines}], "tensorflow" in sys.modules)
 @pytest.mark.parametrize(("words", "call"), [
     (("arbitrary", "-o", "m"), ("arbitrary", "m", {})),
     (("gatys", "-o", "m/n"), ("gatys", "m/n", {})),
+    (("style", "--model", "wave.npz", "-o", "m"), ("style", "m", {"model": "wave.npz"})),
+    (("superres", "--model", "larger.npz", "--factor", "4", "-o", "m"),
+     ("superres", "m", {"model": "larger.npz", "factor": 4})),
     (("arbitrary", "--model", "network.npz", "--version", "20261122", "-o", "m", "--replace", "--precision", "float32"),
      ("arbitrary", "m", {"model": "network.npz", "version": 20261122, "replace": True, "precision": "float32"})),
 ])
@@ -134,14 +153,18 @@ def test_savedmodels(capsys, asked, folder, words, call):
 
 
 @pytest.mark.parametrize(("words", "call"), [
-    (("--format", "onnx"), ("onnx", "m", {"model": "default"})),
-    (("--format", "litert"), ("litert", "m", {"model": "default"})),
-    (("--format", "litert", "--model", "network.npz", "--size", "384", "--style-size", "256",
+    (("arbitrary", "--format", "onnx"), ("onnx", "m", "arbitrary", {"model": "default"})),
+    (("arbitrary", "--format", "litert"), ("litert", "m", "arbitrary", {"model": "default"})),
+    (("style", "--model", "wave.npz", "--format", "onnx"), ("onnx", "m", "style", {"model": "wave.npz"})),
+    (("superres", "--model", "larger.npz", "--factor", "4", "--format", "litert", "--size", "64"),
+     ("litert", "m", "superres", {"model": "larger.npz", "factor": 4, "size": 64})),
+    (("arbitrary", "--format", "litert", "--model", "network.npz", "--size", "384", "--style-size", "256",
       "--kinds", "float16, dynamic"),
-     ("litert", "m", {"model": "network.npz", "size": 384, "style_size": 256, "kinds": ("float16", "dynamic")})),
+     ("litert", "m", "arbitrary",
+      {"model": "network.npz", "size": 384, "style_size": 256, "kinds": ("float16", "dynamic")})),
 ])
 def test_files(capsys, asked, words, call):
-    assert main(["export", "arbitrary", "-o", "m", *words]) == 0
+    assert main(["export", *words, "-o", "m"]) == 0
     assert asked == [call]
     line = rf"m/a\.{call[0]}  2\.5 MB  within 0\.01 of Python\n"
     assert re.fullmatch(rf"{line}{line}\d+ s\n", capsys.readouterr().out)

@@ -1,11 +1,13 @@
-"""SavedModels of both engines, saved and loaded once for all tests, and how a graph's refusals are read."""
+"""SavedModels of all engines, saved and loaded once for all tests, and how a graph's refusals are read."""
 
+import contextlib
 import functools
 import re
 import shutil
 import sys
 import types
 
+import numpy as np
 import pytest
 
 # In place of 192 px, so that pictures of 48 px are painted in two scales; the tests bring it to Python, too.
@@ -35,6 +37,73 @@ def gatys_saved(tmp_path_factory):
         patch.setattr(gatys, "GatysSettings", functools.partial(GatysSettings, steps=(3, 2)))
         savedmodel.save("gatys", path)
     return path
+
+
+@pytest.fixture(scope="session")
+def single_files(tmp_path_factory):
+    """Small networks of one picture, of random weights, as users keep them: {name: path}.
+
+    "wave" and "old" paint in one style, the second by the paper's network, which takes 25 px and more; "larger"
+    enlarges by 4.
+    """
+    from tfstyle.nets import network_files
+    from tfstyle.nets.feedforward import FeedForwardConfig, feedforward
+    from tfstyle.nets.superres import SuperResConfig, superres
+
+    random, folder = np.random.default_rng(6), tmp_path_factory.mktemp("single")
+    files = {name: folder / file for name, file in
+             (("wave", "wave.npz"), ("old", "old.keras"), ("larger", "larger.npz"))}
+    configs = {
+        "wave": FeedForwardConfig("compact", (4, 6, 8, 8), 1), "old": FeedForwardConfig("paper", (4, 6, 8), 3, "batch"),
+        "larger": SuperResConfig(4, 6, 1),
+    }
+    for name, config in configs.items():
+        model = superres(config) if name == "larger" else feedforward(config)
+        for variable in model.variables:
+            if "kernel" in variable.path:
+                spread = (2 / np.prod(variable.shape[:-1])) ** 0.5  # keeps its size from layer to layer
+                variable.assign(spread * random.standard_normal(variable.shape, np.float32))
+            elif "variance" in variable.path:
+                variable.assign(0.5 + random.random(variable.shape, np.float32))
+        network_files.save(files[name], model, config)
+    return files
+
+
+@pytest.fixture(scope="session")
+def single_saved(single_files, tmp_path_factory):
+    """Their SavedModels, as `save` writes them: {name: path}."""
+    from tfstyle.export import savedmodel
+    from tfstyle.export.settings import ExportSettings
+
+    paths = {}
+    for name, file in single_files.items():
+        paths[name] = tmp_path_factory.mktemp(name) / "1"
+        paths[name].mkdir()
+        engine = "superres" if name == "larger" else "style"
+        savedmodel.save(engine, paths[name], ExportSettings(model=file))
+    return paths
+
+
+@pytest.fixture(scope="session")
+def single_calls(single_saved):
+    """Those in both loaders: {(loader, name): function}."""
+    from tfstyle.export import loaders
+
+    calls = {("tensorflow", name): loaders.signature_calls(path) for name, path in single_saved.items()}
+    with contextlib.ExitStack() as stack:
+        for name, path in single_saved.items():
+            calls["session", name] = stack.enter_context(loaders.in_session(path))
+        yield calls
+
+
+@pytest.fixture(scope="session")
+def style_session(single_calls):
+    return single_calls["session", "wave"]
+
+
+@pytest.fixture(scope="session")
+def superres_session(single_calls):
+    return single_calls["session", "larger"]
 
 
 @pytest.fixture(scope="session")

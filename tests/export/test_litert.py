@@ -11,8 +11,10 @@ from PIL import Image
 
 from tfstyle import images
 from tfstyle.checks import InputError
-from tfstyle.export import ExportError, litert, pair
-from tfstyle.nets import arbitrary_weights
+from tfstyle.export import ExportError, litert, pair, single
+from tfstyle.nets import arbitrary_weights, network_files
+from tfstyle.nets.feedforward import FeedForwardConfig, feedforward
+from tfstyle.nets.superres import SuperResConfig, superres
 from tfstyle.stylizer import ArbitraryStylizer
 
 interpreters = pytest.importorskip("ai_edge_litert.interpreter")
@@ -85,6 +87,57 @@ def test_fixed_sizes(tmp_path, network_file):
     assert np.abs(code[0] - wanted).max() < 0.01 * np.abs(wanted).max()
     found = runner(transform.path)(content_image=photo, style_code=wanted[None])["stylized_image"]
     assert np.abs(found - stylizer.stylize_batch(photo, wanted[None])).max() < 0.01 and np.ptp(found) > 0.2
+
+
+ONE_PICTURE = [
+    ("wave", "style"), ("larger", "superres"), pytest.param("old", "style", marks=pytest.mark.slow),
+    pytest.param("transposed", "style", marks=pytest.mark.slow),
+    pytest.param("added", "superres", marks=pytest.mark.slow),
+]
+
+
+@pytest.fixture
+def one_picture(single_files, tmp_path):
+    """{name: path} of networks of one picture: transposed convolutions and bilinear enlargement are among them."""
+    found = dict(single_files)
+    for name, build, config in (("transposed", feedforward, FeedForwardConfig("fast-style-transfer", (4, 6, 8), 1)),
+                                ("added", superres, SuperResConfig(8, 6, 1, "none", residual=True))):
+        found[name] = tmp_path / f"{name}.npz"
+        network_files.save(found[name], build(config), config)
+    return found
+
+
+@pytest.mark.parametrize(("name", "engine"), ONE_PICTURE)
+def test_networks_of_one_picture(tmp_path, one_picture, name, engine):
+    told, = litert.export(tmp_path / "out", engine, model=one_picture[name], kinds="float32")
+    assert pathlib.Path(told.path) == tmp_path / "out" / f"{name}_float32.tflite"
+    network, config = network_files.load(one_picture[name], engine)
+    names, run, factor = single.NAMES[engine], runner(told.path), getattr(config, "factor", 1)
+    for height, width in [(45, 61), (27, 40)] * 2:
+        photo = picture("chelsea_96.jpg", height, width)
+        answer = run(**{names.picture: photo})
+        assert list(answer) == [names.answer]
+        assert answer[names.answer].shape == (1, factor * height, factor * width, 3)
+        np.testing.assert_allclose(answer[names.answer], network(photo).numpy(), rtol=0, atol=1e-4)
+
+
+def test_a_fixed_size_of_one_network(tmp_path, single_files):
+    told, = litert.export(tmp_path, "superres", model=single_files["larger"], factor=4, size=(24, 40), kinds="dynamic")
+    assert pathlib.Path(told.path).name == "larger_40x24_dynamic.tflite" and told.mean <= 0.02
+    found = runner(told.path)(image=picture("chelsea_96.jpg", 24, 40))["enlarged_image"]
+    assert found.shape == (1, 96, 160, 3) and np.isfinite(found).all()
+
+
+@pytest.mark.parametrize(("name", "options", "words"), [
+    ("old", {"size": 24}, "size must be at least 25 px for this network; received 24."),
+    ("wave", {"style_size": 64}, "style_size is for arbitrary alone; style looks at no style: leave it out."),
+    ("wave", {"kinds": "float16"}, "float16 is for fixed sides"),
+    ("larger", {}, "model .* enlarges pictures and paints none"),
+    ("wave", {"factor": 4}, "factor is for superres alone; leave it out."),
+])
+def test_networks_of_one_picture_refused(tmp_path, refusal, single_files, name, options, words):
+    assert re.search(words, refusal(litert.export, tmp_path / "out", "style", model=single_files[name], **options))
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.fixture

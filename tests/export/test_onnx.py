@@ -9,8 +9,11 @@ import pytest
 from PIL import Image
 
 from tfstyle import images
-from tfstyle.export import ExportError, pair
+from tfstyle.export import ExportError, pair, single
 from tfstyle.export import onnx as exports
+from tfstyle.nets import network_files
+from tfstyle.nets.feedforward import FeedForwardConfig, feedforward
+from tfstyle.nets.superres import SuperResConfig, superres
 from tfstyle.stylizer import ArbitraryStylizer
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -77,6 +80,38 @@ def test_each_part_is_what_python_computes_at_every_size(exported, network_file,
     np.testing.assert_allclose(found, wanted, atol=1e-4)
     found, = transform.run(None, {"content_image": photos, "style_code": wanted})
     np.testing.assert_allclose(found, stylizer.stylize_batch(photos, wanted), atol=1e-4)
+
+
+@pytest.fixture
+def one_picture(single_files, tmp_path):
+    """{name: path} of networks of one picture: transposed convolutions and bilinear enlargement are among them."""
+    found = dict(single_files)
+    for name, build, config in (("transposed", feedforward, FeedForwardConfig("fast-style-transfer", (4, 6, 8), 1)),
+                                ("added", superres, SuperResConfig(8, 6, 1, "none", residual=True))):
+        found[name] = tmp_path / f"{name}.npz"
+        network_files.save(found[name], build(config), config)
+    return found
+
+
+@pytest.mark.parametrize(("name", "engine"), [
+    ("wave", "style"), ("larger", "superres"), pytest.param("old", "style", marks=pytest.mark.slow),
+    pytest.param("transposed", "style", marks=pytest.mark.slow),
+    pytest.param("added", "superres", marks=pytest.mark.slow),
+])
+def test_networks_of_one_picture(tmp_path, one_picture, name, engine):
+    told, = exports.export(tmp_path / "out", engine, model=one_picture[name])
+    assert pathlib.Path(told.path) == tmp_path / "out" / f"{name}.onnx"
+    network, config = network_files.load(one_picture[name], engine)
+    names, opened, factor = single.NAMES[engine], session(told.path), getattr(config, "factor", 1)
+    grown = "" if factor == 1 else f"_x{factor}"
+    assert shapes(opened.get_inputs()) == {names.picture: ["N", "height", "width", 3]}
+    assert shapes(opened.get_outputs()) == {names.answer: ["N", f"height{grown}", f"width{grown}", 3]}
+    assert onnx.load(told.path).doc_string == "Made by tfstyle (Apache-2.0)."
+    for height, width in ((45, 61), (27, 40)):
+        photos = pictures(("chelsea_96.jpg", "coffee_96.jpg"), height, width)
+        found, = opened.run(None, {names.picture: photos})
+        assert found.shape == (2, factor * height, factor * width, 3)
+        np.testing.assert_allclose(found, network(photos).numpy(), rtol=0, atol=1e-4)
 
 
 def test_a_file_that_is_too_far_off_is_not_kept(tmp_path, network_file, monkeypatch):

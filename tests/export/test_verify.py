@@ -3,12 +3,14 @@
 import contextlib
 import io
 import itertools
+import types
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfstyle import images
-from tfstyle.export import ExportError, loaders, verify
+from tfstyle.export import ExportError, loaders, single, verify
 from tfstyle.export.settings import ExportSettings
 
 # Keras reads TensorFlow's variables in a way that NumPy 2 wants changed.
@@ -105,3 +107,44 @@ def test_what_is_too_far_off(difference):
     assert told == {"it": 1e-5}
     with pytest.raises(ExportError, match=f"it differs from Python by {difference:.2g}, more than 1e-05"):
         verify._tell(told, "it", difference, 1e-5)
+
+
+@pytest.mark.parametrize(("engine", "loader", "signature"), [
+    ("style", "hub", "call"),
+    *((engine, loader, signature) for engine, verb in (("style", "stylize_bytes"), ("superres", "enlarge_bytes"))
+      for loader in ("tensorflow", "session") for signature in ("serving_default", verb)),
+])
+def test_networks_of_one_picture_are_compared_in_every_loader(monkeypatch, engine, loader, signature):
+    names, error, shapes = single.NAMES[engine], {}, []
+
+    def network(picture):
+        shapes.append(picture.shape[1:3])
+        return tf.constant(picture)
+
+    def answer(where, what, picture):
+        return picture + np.float32(error.get((where, what), 0))
+
+    def call_of(where):
+        def call(what, **inputs):
+            (name, value), = inputs.items()
+            if name == names.picture:
+                return {names.answer: answer(where, what, value)}
+            file = io.BytesIO()
+            images.to_pil(answer(where, what, images.read(value[0]).rgb).clip(0, 1)).save(file, "PNG")
+            return {names.answer_file: [file.getvalue()]}
+
+        return call
+
+    least = 90 if engine == "style" else 20
+    config = types.SimpleNamespace(least_side=least)
+    monkeypatch.setattr(single, "load", lambda name, settings, dtype: (network, config))
+    monkeypatch.setattr(loaders, "hub_call", lambda path: lambda picture: answer("hub", "call", picture))
+    monkeypatch.setattr(loaders, "signature_calls", lambda path: call_of("tensorflow"))
+    monkeypatch.setattr(loaders, "in_session", lambda path: contextlib.nullcontext(call_of("session")))
+    told = verify.check_single("", engine, ExportSettings())
+    assert len(told) == 5 and max(value for what, value in told.items() if "bytes" not in what) == 0
+    assert len(set(shapes)) > 1 and min(map(min, shapes)) == least
+    error[loader, signature] = 0.01 if "bytes" in signature else 2e-4
+    where = loader if loader == "hub" else f"{loader} {signature}"
+    with pytest.raises(ExportError, match=f"not kept: {where} differs from Python by 0.0"):
+        verify.check_single("", engine, ExportSettings())

@@ -16,10 +16,14 @@ EXAMPLES = """examples:
   tfstyle export arbitrary -o saved_models
   tfstyle export gatys -o saved_models
   tfstyle export arbitrary --model mine.npz --version 2 -o saved_models
+  tfstyle export style --model wave.npz -o saved_models
+  tfstyle export superres --model larger.npz -o saved_models
   tfstyle export arbitrary --format litert --kinds float16 --size 384 --style-size 256 -o mobile
   tfstyle export arbitrary --format onnx -o onnx
+  tfstyle export style --model wave.npz --format onnx -o onnx
 
-saved_models/arbitrary/1 is then what tensorflow_model_server serves (tfstyle serve --models saved_models).
+saved_models/arbitrary/1 and saved_models/wave/1 are then what tensorflow_model_server serves (tfstyle serve --models
+saved_models); onnx/wave.onnx is one file.
 """
 FORMATS = ("savedmodel", "litert", "onnx")
 # Which of the flags a format takes, beside --model.
@@ -30,18 +34,19 @@ def add_flags(parser):
     """Adds the verb's own flags and one for each field of `ExportSettings`."""
     parser.usage = "tfstyle export ENGINE -o FOLDER [flags]"
     add = parser.add_argument_group("what and where").add_argument
-    add("engine", metavar="ENGINE", help="arbitrary (any style in one pass) or gatys (the optimizer)")
+    add("engine", metavar="ENGINE", help="arbitrary (any style in one pass), gatys (the optimizer), style (one "
+        "style in one pass, named by --model) or superres (enlargement)")
     add("-o", "--output", metavar="FOLDER", required=True, help="made if missing")
     add("--format", metavar="{" + ",".join(FORMATS) + "}", default="savedmodel",
-        help="savedmodel for TensorFlow Serving; litert (TensorFlow Lite) and onnx, of arbitrary alone, as two files: "
-             "style_predict and style_transform (default: savedmodel)")
+        help="savedmodel for TensorFlow Serving; litert (TensorFlow Lite) and onnx, of arbitrary as two files: "
+             "style_predict and style_transform, and of style and superres as one (default: savedmodel)")
     add("--quiet", action="store_true", help="no lines at the end")
     add("--flagfile", metavar="FILE", help="read further flags from a file, one --flag=value to a line")
     flags.add_settings(parser, ExportSettings)
     add = parser.add_argument_group("litert settings").add_argument
     add("--size", metavar="N", help="side in pixels of square content pictures (default: any height and width)")
-    add("--style-size", metavar="N", help="the same of style pictures")
-    add("--kinds", metavar="KIND,...", help="float32, float16 (with both sizes), dynamic (default: all that go)")
+    add("--style-size", metavar="N", help="the same of style pictures, of arbitrary")
+    add("--kinds", metavar="KIND,...", help="float32, float16 (with fixed sizes), dynamic (default: all that go)")
 
 
 def run(args):
@@ -51,13 +56,15 @@ def run(args):
     settings = ExportSettings(**given)
     settings.check_for(args.engine)
     lite = {name: value for name in _OWN["litert"] if (value := getattr(args, name)) is not None}
-    for name in sorted((given | lite).keys() - {"model", *_OWN[form]}):
+    for name in sorted((given | lite).keys() - {"model", "factor", *_OWN[form]}):
         owner = next(other for other in FORMATS if name in _OWN[other])
         raise InputError(f"{flags.flag(name)} is for --format {owner}; leave it out.")
-    if form != "savedmodel" and args.engine != "arbitrary":
-        raise InputError(f"Only arbitrary is exported to {form}; the optimizer is a SavedModel alone.")
-    if check_model(settings.model) != "ours":
-        raise InputError(f"{settings.model!r} is no network of tfstyle; give the path of an .npz or .keras file.")
+    if form != "savedmodel" and args.engine == "gatys":
+        raise InputError(f"The optimizer is not exported to {form}; it is a SavedModel alone.")
+    if "style_size" in lite and args.engine != "arbitrary":
+        raise InputError(f"--style-size is for arbitrary alone; {args.engine} looks at no style: leave it out.")
+    if args.engine == "arbitrary" and check_model(settings.model) != "ours":
+        raise InputError(f"{settings.model!r} is no network for any style; give the path of an .npz or .keras file.")
     if os.path.exists(args.output) and not os.path.isdir(args.output):
         raise InputError(f"{args.output} is a file; name a folder.")
     os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -65,7 +72,7 @@ def run(args):
         import tensorflow as tf
     start = time.perf_counter()
     try:
-        found = _savedmodel(args, given) if form == "savedmodel" else _files(form, args, settings.model, lite)
+        found = _savedmodel(args, given) if form == "savedmodel" else _files(form, args, settings, lite)
     except ExportError as error:
         return _failed(str(error))
     except (MemoryError, tf.errors.ResourceExhaustedError):
@@ -88,15 +95,16 @@ def _savedmodel(args, given):
     return [(path, sum(map(os.path.getsize, files)), worst)]
 
 
-def _files(form, args, model, lite):
+def _files(form, args, settings, lite):
     with hushed():
         from tfstyle.export import litert, onnx
+    network = {"model": settings.model} | ({"factor": settings.factor} if args.engine == "superres" else {})
     if form == "onnx":
-        written = onnx.export(args.output, model=model)
+        written = onnx.export(args.output, args.engine, **network)
     else:
         sides = {name: flags.number(lite[name]) for name in ("size", "style_size") if name in lite}
         kinds = {"kinds": tuple(kind.strip() for kind in lite["kinds"].split(","))} if "kinds" in lite else {}
-        written = litert.export(args.output, model=model, **sides, **kinds)
+        written = litert.export(args.output, args.engine, **network, **sides, **kinds)
     return [(one.path, os.path.getsize(one.path), one.largest) for one in written]
 
 

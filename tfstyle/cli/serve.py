@@ -31,7 +31,7 @@ def add_flags(parser):
     add = parser.add_argument_group("models").add_argument
     add("--models", metavar="DIR", help="folder of <name>/<version>/ (default: saved_models beside the package)")
     add("--only", metavar="NAME", action="append", default=[],
-        help="arbitrary or gatys; may be given again (default: all that the folder has)")
+        help="of a model in that folder, such as arbitrary; may be given again (default: all that it has)")
     add = parser.add_argument_group("the server").add_argument
     add("--rest-port", metavar="N", default="8501", help="for REST (default: 8501)")
     add("--grpc-port", metavar="N", default="8500", help="for gRPC (default: 8500)")

@@ -1,4 +1,4 @@
-"""Both engines as files for other runtimes: SavedModels for TensorFlow Serving, LiteRT and ONNX for small devices.
+"""All engines as files for other runtimes: SavedModels for TensorFlow Serving, LiteRT and ONNX for small devices.
 
 Each file is run in the runtime that it is for and compared with the Keras networks before it is kept. Importing this
 package imports no TensorFlow; its modules do.

@@ -8,17 +8,23 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from tfstyle.controls import CARD
+from tfstyle.export.settings import SINGLE
 from tfstyle.images import LEAST_SIDE
 from tfstyle.version import __version__
 from tfstyle.weights.files import ARBITRARY, DEFAULT, MEANS, SHIPPED
 
-__all__ = ["FILE", "array_hashes", "signatures", "write"]
+__all__ = ["FILE", "array_hashes", "signatures", "write", "write_kind"]
 
 FILE = os.path.join("assets.extra", "card.json")
 _WHAT = {
     "arbitrary": "Paints a photograph in the style of any picture in one pass: Ghiasi et al., BMVC 2017 "
                  "(arXiv:1705.06830).",
     "gatys": "Optimizes a picture until VGG-19 sees one picture's content in another's style: Gatys et al., CVPR 2016.",
+    "style": "Paints a photograph in the one style that it was trained for, in one pass: Johnson et al., ECCV 2016 "
+             "(arXiv:1603.08155).",
+    "superres": "Enlarges a picture: Johnson et al., ECCV 2016 (arXiv:1603.08155). Histograms are not matched in the "
+                "graph; `tfstyle.enlarge` does that afterwards.",
 }
 _OURS = "Apache-2.0, the tfstyle authors"
 _LICENSES = {
@@ -32,34 +38,47 @@ def write(path, name, module, settings, differences):
 
     Args:
         path: of the version's folder.
-        name: "arbitrary" or "gatys".
+        name: of the engine, one of `tfstyle.export.settings.NAMES`.
         module: what was saved, which knows its bounds.
         settings: `ExportSettings`. Of a model's path only the file's name is told.
         differences: what `tfstyle.export.verify` measured.
     """
-    ours = settings.model == "default"
-    shipped = [DEFAULT, *([ARBITRARY, MEANS] if name == "arbitrary" and ours else [])]
+    if name in SINGLE:
+        ours = settings.shipped_file(name) is not None
+        shipped, licenses = [settings.shipped_file(name)] if ours else [], {"graph": _OURS}
+    else:
+        ours = settings.model == "default"
+        shipped, licenses = [DEFAULT, *([ARBITRARY, MEANS] if name == "arbitrary" and ours else [])], _LICENSES
     folders = {"graph": path, "variables": os.path.join(path, "variables")}
     card = {
-        "name": name,
+        "name": settings.served_as(name),
         "what": _WHAT[name],
         "made_by": {"tfstyle": __version__, "tensorflow": tf.__version__},
         "precision": settings.precision,
-        "weights": "shipped with tfstyle" if ours else os.path.basename(settings.model),
+        "weights": "shipped with tfstyle" if ours else os.path.basename(os.path.abspath(settings.model)),
         "pictures": {
             "values": "RGB, sRGB, float32 in [0, 1], or JPEG and PNG files whose EXIF and ICC data are ignored",
             "least_side": LEAST_SIDE,
             **module.bounds,
         },
         "signatures": signatures(path),
-        "licenses": _LICENSES | ({"network": _OURS if ours else "its maker's"} if name == "arbitrary" else {}),
+        "licenses": licenses | ({"network": _OURS if ours else "its maker's"} if name != "gatys" else {}),
         "bytes": {kind: _size(folder) for kind, folder in folders.items()},
         "sha256": {"shipped files": {file: SHIPPED[file] for file in shipped}, "variables": array_hashes(path)},
         "differences_from_python": {what: float(f"{value:.2g}") for what, value in differences.items()},
     }
-    os.makedirs(os.path.join(path, os.path.dirname(FILE)), exist_ok=True)
-    with open(os.path.join(path, FILE), "w", encoding="utf-8") as file:
-        json.dump(card, file, indent=1)
+    _dump(path, FILE, card)
+
+
+def write_kind(path, name, module):
+    """Writes what a network of one picture is, in short, so that Python knows its folder without TensorFlow."""
+    _dump(path, CARD, {"kind": name, **module.bounds})
+
+
+def _dump(path, name, content):
+    os.makedirs(os.path.join(path, os.path.dirname(name)), exist_ok=True)
+    with open(os.path.join(path, name), "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=1)
         file.write("\n")
 
 

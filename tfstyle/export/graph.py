@@ -32,6 +32,7 @@ class Bounds(NamedTuple):
 
     pixels: int  # of one content picture
     pictures: int  # in one request, or in all that the server has put together
+    least: int = LEAST_SIDE  # px of a side
 
     @property
     def of_style(self):
@@ -227,7 +228,7 @@ def fitted(height, width, long_side, least=LEAST_SIDE):
 
 
 def _fits(height, width, bounds):
-    sides = (tf.minimum(height, width) >= LEAST_SIDE) & (tf.maximum(height, width) <= bounds.pixels)
+    sides = (tf.minimum(height, width) >= bounds.least) & (tf.maximum(height, width) <= bounds.pixels)
     return sides & (_pixels(height, width) <= bounds.pixels)  # no product overflows where the sides are within bounds
 
 
@@ -236,4 +237,4 @@ def _pixels(height, width):
 
 
 def _wanted(bounds):
-    return f"each of {LEAST_SIDE} px a side or more and up to {bounds.pixels} pixels"
+    return f"each of {bounds.least} px a side or more and up to {bounds.pixels} pixels"

@@ -1,4 +1,4 @@
-"""The one-pass network as LiteRT (TensorFlow Lite) files for phones and small boards."""
+"""Networks as LiteRT (TensorFlow Lite) files for phones and small boards."""
 
 import os
 import tempfile
@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfstyle.checks import InputError, check_choice, check_number
 from tfstyle.export import pair
+from tfstyle.export.alone import Alone
 from tfstyle.images import LEAST_SIDE
 
 __all__ = ["FREE_KINDS", "KINDS", "export"]
@@ -16,8 +17,8 @@ KINDS = ("float32", "float16", "dynamic")
 # call on, half of the interpreters tried painted nonsense. With fixed shapes nothing is laid out twice.
 FREE_KINDS = ("float32", "dynamic")
 _FLOAT16 = (
-    "float16 is for fixed sides: with free ones LiteRT loses the weights between two calls; give size and style_size, "
-    "or use kinds='dynamic', which is smaller."
+    "float16 is for fixed sides: with free ones LiteRT loses the weights between two calls; give size{}, or use "
+    "kinds='dynamic', which is smaller."
 )
 # Calibrated and measured on five pairs of examples/: the mean difference of the worst one.
 _INT8 = (
@@ -27,24 +28,30 @@ _INT8 = (
 _MOST_SIDE = 4096
 
 
-def export(folder, *, model="default", size=None, style_size=None, kinds=None):
-    """Writes style_predict and style_transform as .tflite files, each compared with Keras first.
+def export(folder, engine="arbitrary", *, model="default", factor=None, size=None, style_size=None, kinds=None):
+    """Writes style_predict and style_transform, or one network of one picture, as .tflite files.
 
-    Each file is run by LiteRT's interpreter on real pictures, again and again, at two sizes where sides are free, and
-    kept within `tfstyle.export.pair.BOUNDS`. All files are checked before the first is written.
+    Each is compared with Keras first: it is run by LiteRT's interpreter on real pictures, again and again, at two sizes
+    where sides are free, and kept within `tfstyle.export.pair.BOUNDS`. All files are checked before the first is
+    written.
 
     Signatures, one a file ("serving_default"), all float32:
         style_predict: style_image (1, h, w, 3) in [0, 1] -> style_code (1, 100)
         style_transform: content_image (1, H, W, 3) in [0, 1], style_code (1, 100) -> stylized_image (1, H, W, 3)
-    Sides of at least 16 px. Interpreters do not check what they are given.
+        of one style: content_image (1, H, W, 3) in [0, 1] -> stylized_image (1, H, W, 3)
+        of enlargement: image (1, H, W, 3) in [0, 1] -> enlarged_image (1, factor H, factor W, 3)
+    Sides of at least 16 px, or of the network's own least. Interpreters do not check what they are given.
 
     Args:
         folder: where to; made if missing. Files are called style_transform_float32.tflite, or
-            style_transform_384x256_float32.tflite (width x height) where the size is fixed.
-        model: "default", or the path of an .npz or .keras file.
+            style_transform_384x256_float32.tflite (width x height) where the size is fixed; those of one network by
+            the name under which `tfstyle.export.savedmodel.export` writes it.
+        engine: "arbitrary", "style" or "superres".
+        model, factor: as `tfstyle.export.settings.ExportSettings` takes them.
         size: of content pictures: None leaves the sides free; a number of px fixes a square, (height, width) another
             shape, as some accelerators want it.
-        style_size: the same for style pictures. They are looked at as they are given, at 256 px or more for good codes.
+        style_size: the same for style pictures, of "arbitrary" alone. They are looked at as they are given, at 256 px
+            or more for good codes.
         kinds: None for all that the sizes allow, or one or several of
             "float32": as Keras within 1e-4;
             "float16": weights in half the size, computed in float32; within 0.01, 0.002 on average; for fixed sizes;
@@ -60,7 +67,9 @@ def export(folder, *, model="default", size=None, style_size=None, kinds=None):
     Source: https://ai.google.dev/edge/litert; the pair: Magenta's arbitrary-image-stylization-v1-256 for TF Lite.
     """
     size, style_size = _sides("size", size), _sides("style_size", style_size)
-    is_free = None in (size, style_size)
+    if engine != "arbitrary" and style_size is not None:
+        raise InputError(f"style_size is for arbitrary alone; {engine} looks at no style: leave it out.")
+    is_free = size is None or engine == "arbitrary" and style_size is None
     if kinds is None:
         kinds = FREE_KINDS if is_free else KINDS
     kinds = (kinds,) if isinstance(kinds, str) else tuple(dict.fromkeys(kinds))
@@ -69,11 +78,18 @@ def export(folder, *, model="default", size=None, style_size=None, kinds=None):
     for kind in kinds:
         check_choice("kinds", kind, KINDS)
     if "float16" in kinds and is_free:
-        raise InputError(_FLOAT16)
+        raise InputError(_FLOAT16.format(" and style_size" if engine == "arbitrary" else ""))
     interpreter = _interpreter()
 
-    network, files = pair.Pair(model), {}
-    parts = (network.predict(1, style_size), style_size), (network.transform(1, size), size)
+    files = {}
+    if engine == "arbitrary":
+        network = pair.Pair(model)
+        parts = (network.predict(1, style_size), style_size), (network.transform(1, size), size)
+    else:
+        network = Alone(engine, model, factor)
+        if size is not None and min(size) < network.least_side:
+            raise InputError(f"size must be at least {network.least_side} px for this network; received {min(size)}.")
+        parts = (network.part(1, size), size),
     converted = [_converted(network, part.function, kinds) for part, _ in parts]
     for i, kind in enumerate(kinds):
         for (part, sides), contents in zip(parts, converted, strict=True):

@@ -47,9 +47,9 @@ def signature_calls(path):
 
 
 def hub_call(path):
-    """(content, style) -> picture, all (N, H, W, 3): as the notebooks of TF Hub's module call it."""
+    """(*pictures) -> picture, all (N, H, W, 3): as the notebooks of TF Hub's module call it with content and style."""
     loaded = tf.saved_model.load(path)  # which tensorflow_hub.load is
-    return lambda content, style: loaded(tf.constant(content), tf.constant(style))[0].numpy()
+    return lambda *pictures: loaded(*map(tf.constant, pictures))[0].numpy()
 
 
 @contextlib.contextmanager

@@ -1,9 +1,10 @@
-"""The one-pass network as ONNX files, for ONNX Runtime and whatever else reads them."""
+"""Networks as ONNX files, for ONNX Runtime and whatever else reads them."""
 
 import numpy as np
 
 from tfstyle.checks import InputError
 from tfstyle.export import pair
+from tfstyle.export.alone import Alone
 
 __all__ = ["export"]
 
@@ -11,19 +12,24 @@ _OPSET = 17  # of ONNX 1.12 (2022)
 _AT_ONCE = 2  # pictures in the comparison
 
 
-def export(folder, *, model="default"):
-    """Writes style_predict.onnx and style_transform.onnx, each compared with Keras first.
+def export(folder, engine="arbitrary", *, model="default", factor=None):
+    """Writes style_predict.onnx and style_transform.onnx, or one network of one picture, compared with Keras first.
 
-    Both are run by ONNX Runtime on real pictures, two at a time and at two sizes, and kept if all are within 1e-4 of
-    Keras' (`tfstyle.export.pair.BOUNDS`). Both are checked before the first is written.
+    Each is run by ONNX Runtime on real pictures, two at a time and at two sizes, and kept if all are within 1e-4 of
+    Keras' (`tfstyle.export.pair.BOUNDS`). All are checked before the first is written.
 
-    Inputs and outputs, float32, every N, H and W free, sides of at least 16 px (runtimes do not check them):
+    Inputs and outputs, float32, every N, H and W free, sides of at least 16 px or the network's own least (runtimes do
+    not check them):
         style_predict: style_image (N, h, w, 3) in [0, 1] -> style_code (N, 100)
         style_transform: content_image (N, H, W, 3) in [0, 1], style_code (N, 100) -> stylized_image (N, H, W, 3)
+        of one style: content_image (N, H, W, 3) in [0, 1] -> stylized_image (N, H, W, 3)
+        of enlargement: image (N, H, W, 3) in [0, 1] -> enlarged_image (N, factor H, factor W, 3)
 
     Args:
         folder: where to; made if missing.
-        model: "default", or the path of an .npz or .keras file.
+        engine: "arbitrary", "style" or "superres"; the last two make one file, called by the name under which
+            `tfstyle.export.savedmodel.export` writes the network.
+        model, factor: as `tfstyle.export.settings.ExportSettings` takes them.
 
     Returns:
         list of `tfstyle.export.pair.Exported`, style_predict first.
@@ -35,8 +41,14 @@ def export(folder, *, model="default"):
     Source: https://onnx.ai, operator set 17; https://github.com/onnx/tensorflow-onnx.
     """
     convert, session = _tools()
-    network, files = pair.Pair(model), {}
-    for part in (network.predict(), network.transform()):
+    files = {}
+    if engine == "arbitrary":
+        network = pair.Pair(model)
+        parts = network.predict(), network.transform()
+    else:
+        network = Alone(engine, model, factor)
+        parts = network.part(),
+    for part in parts:
         content, name = _converted(convert, part, network.note), f"{part.name}.onnx"
         run = _runner(session, content, part.output)
         files[name] = content, *network.compared(part, run, "float32", name, count=_AT_ONCE)
@@ -61,10 +73,13 @@ def _converted(convert, part, note):
         part.function, input_signature=part.function.input_signature, opset=_OPSET,
         custom_op_handlers={"Log1p": (_log1p, [])},
     )
-    for value in (*proto.graph.input, *proto.graph.output):
-        sides = value.type.tensor_type.shape.dim
-        for side, word in zip(sides, ("N", "height", "width") if len(sides) == 4 else ("N",), strict=False):
-            side.dim_param = word
+    larger = "" if part.factor == 1 else f"_x{part.factor}"
+    for values, grown in ((proto.graph.input, ""), (proto.graph.output, larger)):
+        for value in values:
+            sides = value.type.tensor_type.shape.dim
+            words = ("N", f"height{grown}", f"width{grown}") if len(sides) == 4 else ("N",)
+            for side, word in zip(sides, words, strict=False):
+                side.dim_param = word
     proto.graph.name, proto.doc_string = part.name, note
     return proto.SerializeToString()
 

@@ -1,4 +1,4 @@
-"""SavedModels of both engines, laid out as TensorFlow Serving mounts them: FOLDER/NAME/VERSION."""
+"""SavedModels of all engines, laid out as TensorFlow Serving mounts them: FOLDER/NAME/VERSION."""
 
 import contextlib
 import os
@@ -11,8 +11,9 @@ from tfstyle.checks import InputError
 from tfstyle.export import card, warmup
 from tfstyle.export.arbitrary import ArbitraryModule
 from tfstyle.export.gatys import GatysModule
-from tfstyle.export.settings import ExportSettings
-from tfstyle.export.verify import check_arbitrary, check_gatys
+from tfstyle.export.settings import SINGLE, ExportSettings
+from tfstyle.export.single import SingleModule
+from tfstyle.export.verify import check_arbitrary, check_gatys, check_single
 from tfstyle.machine import resolve
 
 __all__ = ["export", "save"]
@@ -22,9 +23,12 @@ def export(name, folder, **settings):
     """Writes one engine as a SavedModel, compared in all loaders with Python before it is kept.
 
     Args:
-        name: "arbitrary" (any style in one pass) or "gatys" (the optimizer).
-        folder: where models lie; the SavedModel becomes folder/name/version.
-        **settings: fields of `tfstyle.export.settings.ExportSettings`: model, precision, version, replace.
+        name: "arbitrary" (any style in one pass), "gatys" (the optimizer), "style" (one style in one pass) or
+            "superres" (enlargement).
+        folder: where models lie; the SavedModel becomes folder/name/version. In place of "style" the folder bears the
+            name of the shipped network or of the model's file without its ending (of weights.npz, as trainings call
+            it, that of the file's folder); in place of "superres" the same, or superres4 for the shipped network.
+        **settings: fields of `tfstyle.export.settings.ExportSettings`: model, factor, precision, version, replace.
 
     Returns:
         (pathlib.Path of the version's folder, {what was compared: its difference}).
@@ -36,14 +40,14 @@ def export(name, folder, **settings):
     settings = ExportSettings(**settings)
     settings.check_for(name)
     resolve(settings.precision)
-    path = pathlib.Path(folder) / name / str(settings.version)
+    path = pathlib.Path(folder) / settings.served_as(name) / str(settings.version)
     if path.exists() and not settings.replace:
         raise InputError(f"{path} is there already; give the next version, or replace it (replace=True, --replace).")
     try:
         with replaced_folder(path) as beside:
             module = save(name, beside, settings)
-            differences = check_gatys(beside) if name == "gatys" else check_arbitrary(beside, settings)
-            warmup.write(beside, name, settings.version)
+            differences = _checked(name, beside, settings)
+            warmup.write(beside, name, settings.version, settings.served_as(name))
             card.write(beside, name, module, settings, differences)
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error.strerror}); choose another folder.") from error
@@ -62,10 +66,22 @@ def save(name, path, settings=ExportSettings()):
     Raises:
         OSError: the disk refuses.
     """
-    module = GatysModule() if name == "gatys" else ArbitraryModule(settings.model, settings.precision)
+    if name in SINGLE:
+        module = SingleModule(name, settings)
+    else:
+        module = GatysModule() if name == "gatys" else ArbitraryModule(settings.model, settings.precision)
     signatures = module.signatures()
     try:
         tf.saved_model.save(module, os.fspath(path), signatures=signatures)
     except tf.errors.OpError as error:  # TensorFlow's own, of a full disk
         raise OSError(None, error.message) from error
+    if name in SINGLE:
+        card.write_kind(path, name, module)
     return module
+
+
+def _checked(name, path, settings):
+    """{what was compared: its difference}."""
+    if name in SINGLE:
+        return check_single(path, name, settings)
+    return check_gatys(path) if name == "gatys" else check_arbitrary(path, settings)

@@ -1,13 +1,20 @@
 """What can be asked of an export: its settings, written once. Imports no TensorFlow."""
 
 import dataclasses
+import os
 
 from tfstyle.checks import InputError, check_choice
+from tfstyle.controls import check_model, saved_card
+from tfstyle.enlarge_settings import FACTORS, check_factor
+from tfstyle.enlarge_settings import check_model as check_superres
 from tfstyle.settings import check_fields, setting
+from tfstyle.weights.files import STYLE, SUPERRES, shipped_factors, shipped_styles
 
-__all__ = ["NAMES", "ExportSettings"]
+__all__ = ["NAMES", "SINGLE", "ExportSettings"]
 
-NAMES = ("arbitrary", "gatys")
+SINGLE = ("style", "superres")  # networks that take one picture and no other input
+NAMES = ("arbitrary", "gatys", *SINGLE)
+TRAINED = "weights"  # what trainings call their file: its folder's name says more
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,12 +26,15 @@ class ExportSettings:
     """
 
     model: str = setting(
-        "default", "of the arbitrary engine: default, shipped with tfstyle; or the path of an .npz or a .keras",
-        group="network",
+        "default", "default: shipped with tfstyle; the path of an .npz or a .keras; of style, a shipped network's name "
+        "or a checkpoint folder of fast-style-transfer, too", group="network",
+    )
+    factor: int | None = setting(
+        None, "by which superres enlarges, 4 or 8; none takes the model's own, and 4 of those shipped", group="network"
     )
     precision: str = setting(
-        "float32", "of the arbitrary engine's convolutions: float32 runs everywhere; bfloat16 is faster where the "
-        "server's processor has it, as this one must, and very slow where it has not",
+        "float32", "of all networks' convolutions but the optimizer's: float32 runs everywhere; bfloat16 is faster "
+        "where the server's processor has it, as this one must, and very slow where it has not",
         group="network", choices=("float32", "bfloat16"),
     )
     version: int = setting(1, "number of the version; servers take the highest", group="folder", low=1)
@@ -40,3 +50,41 @@ class ExportSettings:
             raise InputError(
                 "The optimizer is exported in float32 with the VGG-19 of tfstyle; leave model and precision out."
             )
+        if name != "superres" and self.factor is not None:
+            raise InputError("factor is for superres alone; leave it out.")
+        if self.factor is not None:
+            check_factor(self.factor)
+        if name in SINGLE and self.shipped_file(name) is None:
+            self._check_file(name)
+
+    def served_as(self, name):
+        """The name under which a server knows the engine: that of the folder, and of files for small devices."""
+        if name not in SINGLE:
+            return name
+        if self.shipped_file(name) is not None:
+            return self.model if name == "style" else f"superres{self.factor or FACTORS[0]}"
+        path = os.path.abspath(self.model)
+        stem = os.path.basename(path if os.path.isdir(path) else os.path.splitext(path)[0])
+        return os.path.basename(os.path.dirname(path)) if stem == TRAINED else stem
+
+    def shipped_file(self, name):
+        """The shipped file of `tfstyle.weights.files` that holds "style" or "superres"; None if it is a user's."""
+        if name == "style":
+            return STYLE.format(self.model) if self.model in shipped_styles() else None
+        factor = self.factor or FACTORS[0]
+        return SUPERRES.format(factor) if self.model == "default" and factor in shipped_factors() else None
+
+    def _check_file(self, name):
+        """Refuses what cannot be a user's network, as far as that goes without loading it."""
+        model = self.model
+        if name == "superres":
+            check_superres(model, self.factor)
+        elif check_model(model) != "style":
+            shipped = f"{', '.join(shipped_styles())}, or " if shipped_styles() else ""
+            raise InputError(
+                f"{model!r} is no network for one style; give {shipped}the path of an .npz or .keras file as model."
+            )
+        if os.path.isdir(model) and saved_card(model) is not None:
+            raise InputError(f"{model!r} is a SavedModel already; give the file that it was made from.")
+        if self.served_as(name) in NAMES[:2]:
+            raise InputError(f"{model!r} would be served as {self.served_as(name)!r}, another engine; rename it.")

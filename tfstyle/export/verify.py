@@ -6,13 +6,13 @@ import pathlib
 import numpy as np
 
 from tfstyle import images
-from tfstyle.export import ExportError, loaders
+from tfstyle.export import ExportError, loaders, single
 from tfstyle.gatys.loop import optimize
 from tfstyle.gatys.objective import Objective
 from tfstyle.gatys.settings import GatysSettings
 from tfstyle.stylizer import ArbitraryStylizer
 
-__all__ = ["PICTURES", "check_arbitrary", "check_gatys"]
+__all__ = ["PICTURES", "check_arbitrary", "check_gatys", "check_single"]
 
 # A photograph (CC0) and a painting of our own (examples/README.md), small; warm-up requests are made of them, too.
 PICTURES = tuple(pathlib.Path(__file__).parent / "pictures" / name for name in ("photo.jpg", "painting.jpg"))
@@ -21,6 +21,7 @@ PICTURES = tuple(pathlib.Path(__file__).parent / "pictures" / name for name in (
 # other makes may amplify more than the shipped one.
 _ARBITRARY = {"float32": 1e-5, "bfloat16": 0.05}
 _OTHER = 1e-4
+_SINGLE = {"float32": 1e-4, "bfloat16": 0.05}
 # The optimizer: after one step; on average after ten, which amplify every rounding; of the final loss.
 _ONE_STEP, _TEN_STEPS, _LOSS = 1e-5, 1 / 255, 0.01
 # Files are rounded.
@@ -102,6 +103,39 @@ def check_gatys(path):
         for loader, call in calls:
             found = call("serving_default", content_image=content, style_image=style)["stylized_image"][0]
             _tell(told, f"{loader}, final loss", abs(_loss(settings, found, content[0], style[0]) / loss - 1), _LOSS)
+    return told
+
+
+def check_single(path, name, settings):
+    """Compares both signatures of a network of one picture, in every loader, with Keras.
+
+    Args:
+        path: of the SavedModel.
+        name: "style" or "superres".
+        settings: `ExportSettings`, with which it was made.
+
+    Returns:
+        {what: largest difference of a pixel}, as `check_arbitrary`.
+
+    Raises:
+        ExportError: a difference is larger than it may be.
+    """
+    inner = "mixed_bfloat16" if settings.precision == "bfloat16" else "float32"
+    network, config = single.load(name, settings, inner)
+    names, least = single.NAMES[name], getattr(config, "least_side", images.LEAST_SIDE)
+    most, told = _SINGLE[settings.precision], {}
+    hub, two = loaders.hub_call(path), loaders.signature_calls(path)
+    with loaders.in_session(path) as session:
+        for shape in single.SHAPES[name]:
+            picture = _eight_bits(images.resize(images.read(PICTURES[0]).rgb, [max(side, least) for side in shape]))
+            wanted = network(picture).numpy()
+            _tell(told, "hub", np.abs(hub(picture) - wanted).max(), most)
+            for loader, call in (("tensorflow", two), ("session", session)):
+                found = call("serving_default", **{names.picture: picture})[names.answer]
+                _tell(told, f"{loader} serving_default", np.abs(found - wanted).max(), most)
+                found = call(names.of_files, **{names.file: [_png(picture)]})[names.answer_file]
+                difference = np.abs(_read(found) - wanted).max()
+                _tell(told, f"{loader} {names.of_files}", difference, max(most, _EIGHT_BITS))
     return told
 
 

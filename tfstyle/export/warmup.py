@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfstyle import images
+from tfstyle.export import single
 from tfstyle.export.verify import PICTURES
 
 __all__ = ["FILE", "write"]
@@ -13,16 +14,20 @@ __all__ = ["FILE", "write"]
 FILE = os.path.join("assets.extra", "tf_serving_warmup_requests")
 _QUALITY = 80  # of JPEGs that nobody looks at
 # Long sides in px: the first request of a size costs up to twice as much as the later ones.
-_SIDES = {"arbitrary": (256, 512, 1024), "gatys": (128, 256)}
+_SIDES = {"arbitrary": (256, 512, 1024), "gatys": (128, 256), "style": (256, 512, 1024), "superres": (64, 128, 256)}
+_SIGNATURES = {"arbitrary": "stylize_bytes", "gatys": "optimize_bytes"} | {
+    name: names.of_files for name, names in single.NAMES.items()
+}
 
 
-def write(path, name, version=1):
+def write(path, name, version=1, served_as=None):
     """Writes the requests of one model into its folder.
 
     Args:
         path: of the SavedModel's version folder.
-        name: "arbitrary" or "gatys", under which the server knows the model.
+        name: of the engine, one of `tfstyle.export.settings.NAMES`.
         version: its number.
+        served_as: the name under which the server knows the model; None for the engine's.
 
     Returns:
         How many requests were written; 0 without tensorflow-serving-api (tfstyle[grpc]), which has their format.
@@ -36,9 +41,9 @@ def write(path, name, version=1):
     logs = [prediction_log_pb2.PredictionLog() for _ in _SIDES[name]]
     for log, side in zip(logs, _SIDES[name], strict=True):
         request = log.predict_log.request
-        request.model_spec.name = name
+        request.model_spec.name = served_as or name
         request.model_spec.version.value = version
-        request.model_spec.signature_name = "stylize_bytes" if name == "arbitrary" else "optimize_bytes"
+        request.model_spec.signature_name = _SIGNATURES[name]
         for key, values in _inputs(name, side).items():
             request.inputs[key].CopyFrom(tf.make_tensor_proto(values))
     os.makedirs(os.path.join(path, os.path.dirname(FILE)), exist_ok=True)
@@ -49,6 +54,8 @@ def write(path, name, version=1):
 
 
 def _inputs(name, side):
+    if name in single.NAMES:
+        return {single.NAMES[name].file: [_jpeg(images.read(PICTURES[0], size=side).rgb)]}
     content, style = (images.read(picture, size=side).rgb for picture in PICTURES)
     files = {f"{key}_bytes": [_jpeg(picture)] for key, picture in (("content", content), ("style", style))}
     if name == "arbitrary":
