@@ -1,8 +1,11 @@
-"""Makes the README's sheets: one photograph repainted after each of our paintings, at the defaults.
+"""Makes the README's sheets: one photograph repainted after each of our paintings, by each shipped network for one
+style, or enlarged.
 
-    python examples/sheet.py [--method fast|optimize] [-o examples/results/fast.jpg] [--photo china.jpg] [--size 512]
+    python examples/sheet.py [--method fast|optimize|one-style|enlarge] [-o examples/results/fast.jpg]
+                             [--photo china.jpg] [--size 512]
 
-The optimiser takes a minute a painting on two processor cores.
+The optimiser takes a minute a painting on two processor cores. `enlarge` shows the middle of the photograph a quarter as
+large: enlarged bicubically, by the network, and as it was.
 """
 
 import argparse
@@ -12,6 +15,8 @@ from PIL import Image, ImageOps
 
 import tfstyle
 from tfstyle import images
+from tfstyle.images.reduction import low_resolution
+from tfstyle.weights.files import shipped_styles
 
 HERE = pathlib.Path(__file__).parent
 CELL, GAP = (432, 288), 6
@@ -22,31 +27,58 @@ def cell(picture):
     return ImageOps.fit(picture, CELL, Image.Resampling.LANCZOS, centering=(0.4, 0.5))
 
 
-def sheet(photo, paintings, size, method):
-    """Photograph and results in rows of three, each result with its painting in the corner."""
-    cells = [cell(Image.open(photo))]
-    for painting in paintings:
+def repainted(photo, method, size):
+    """The photograph, and it repainted after each painting, which is shown in the corner."""
+    yield cell(Image.open(photo))
+    for painting in sorted((HERE / "style").glob("*.jpg")):
         result = cell(tfstyle.stylize(photo, painting, method=method, size=size))
         inset = ImageOps.contain(Image.open(painting), (96, 96), Image.Resampling.LANCZOS)
         inset = ImageOps.expand(inset, 2, "white")
         result.paste(inset, (CELL[0] - inset.width - 8, CELL[1] - inset.height - 8))
-        cells.append(result)
-    rows = -(-len(cells) // 3)
-    page = Image.new("RGB", (3 * CELL[0] + 2 * GAP, rows * CELL[1] + (rows - 1) * GAP), "white")
+        yield result
+
+
+def by_networks(photo, size):
+    """The photograph repainted by each shipped network for one style."""
+    for name in shipped_styles():
+        yield cell(tfstyle.stylize(photo, model=name, size=size))
+
+
+def enlarged(photo):
+    """The middle of the photograph enlarged bicubically and by the network, and as it was."""
+    whole = images.to_uint8(images.read(photo).rgb)
+    small, large = low_resolution(whole, 4)
+    size = large.shape[1], large.shape[0]
+    for picture in (
+        Image.fromarray(small).resize(size, Image.Resampling.BICUBIC), tfstyle.enlarge(small), Image.fromarray(large)
+    ):
+        yield ImageOps.fit(picture, (CELL[0] * 2 // 3, CELL[1]), Image.Resampling.LANCZOS)
+
+
+def sheet(cells, columns):
+    """Pictures of one size in rows."""
+    width, height = cells[0].size
+    rows = -(-len(cells) // columns)
+    page = Image.new("RGB", (columns * (width + GAP) - GAP, rows * (height + GAP) - GAP), "white")
     for index, picture in enumerate(cells):
-        page.paste(picture, ((index % 3) * (CELL[0] + GAP), (index // 3) * (CELL[1] + GAP)))
+        page.paste(picture, ((index % columns) * (width + GAP), (index // columns) * (height + GAP)))
     return page
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--method", default="fast", choices=("fast", "optimize"))
+    parser.add_argument("--method", default="fast", choices=("fast", "optimize", "one-style", "enlarge"))
     parser.add_argument("-o", "--output", type=pathlib.Path)
     parser.add_argument("--photo", default="china.jpg")
     parser.add_argument("--size", type=int, default=512)
     options = parser.parse_args()
-    paintings = sorted((HERE / "style").glob("*.jpg"))
-    page = sheet(HERE / "content" / options.photo, paintings, options.size, options.method)
+    photo = HERE / "content" / options.photo
+    if options.method == "one-style":
+        page = sheet(list(by_networks(photo, options.size)), 2)
+    elif options.method == "enlarge":
+        page = sheet(list(enlarged(photo)), 3)
+    else:
+        page = sheet(list(repainted(photo, options.method, options.size)), 3)
     output = options.output or HERE / "results" / f"{options.method}.jpg"
     output.parent.mkdir(parents=True, exist_ok=True)
     images.write(output, images.read(page), quality=90)

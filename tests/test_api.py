@@ -11,6 +11,8 @@ import tfstyle
 from tfstyle import api
 from tfstyle.api import optimize_pictures
 from tfstyle.images import fit, resize, to_uint8
+from tfstyle.nets import network_files
+from tfstyle.nets.feedforward import FeedForwardConfig, feedforward
 
 # Shallow layers, for a quick start: what they see is of no matter here.
 SHALLOW = dict(
@@ -292,7 +294,7 @@ def test_the_stylizer_is_kept(monkeypatch, tmp_path, files, network_file):
     api._stylizer.cache_clear()
     monkeypatch.setattr(api, "ArbitraryStylizer", Engine)
     path = tmp_path / "network.npz"
-    path.write_bytes(b"")
+    path.write_bytes(network_file.read_bytes())
     for _ in range(3):
         found = tfstyle.stylize(*files, model=path, strength=0.5)
         assert found == {"size": 512, "weights": None, "strength": 0.5}
@@ -327,3 +329,72 @@ def test_what_the_fast_way_refuses_it_refuses_before_any_work(files, network_fil
     with pytest.raises(tfstyle.InputError) as error:
         tfstyle.stylize(**settings)
     assert str(error.value) == words
+
+
+# A model of one style
+
+
+@pytest.fixture(scope="module")
+def one_style(tmp_path_factory):
+    """The path of a small network for one style, of random weights."""
+    config = FeedForwardConfig(widths=(4, 6, 8, 8), blocks=1)
+    path = tmp_path_factory.mktemp("one") / "wave.npz"
+    network_files.save(path, feedforward(config), config)
+    return path
+
+
+def test_a_model_of_one_style_takes_no_style_picture(files, one_style):
+    engine = tfstyle.FeedForwardStylizer(one_style)
+    for content, size in ((files[0], 48), (str(files[0]), 40), (pixels(Image.open(files[0])), None)):
+        image = tfstyle.stylize(content, model=one_style, size=size)
+        np.testing.assert_array_equal(pixels(image), pixels(engine.stylize(content, size=size)))
+    same = tfstyle.stylize(files[0], None, "fast", 48, model=str(one_style), weights=None, strength=1, style_size=None)
+    np.testing.assert_array_equal(pixels(same), pixels(engine.stylize(files[0], size=48)))
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    ({"style": "painting.png"}, "The model {!r} paints in the one style that it has learned; give no style picture."),
+    ({"style": []}, "The model {!r} paints in the one style that it has learned; give no style picture."),
+    ({"weights": [1]}, "weights is for models of any style, and {!r} paints in one; leave it out."),
+    ({"style_size": 64}, "style_size is for models of any style, and {!r} paints in one; leave it out."),
+    ({"strength": 0.5}, "strength is for models of any style, and {!r} paints in one; leave it out."),
+    ({"strength": 2}, "strength must be a number from 0 to 1; received 2."),
+    ({"content": None}, "There is no content picture; give one."),
+    ({"size": 8}, "size must be a whole number of at least 16; received 8."),
+    ({"steps": 5}, "steps is a setting of method='optimize', not of 'fast'; give that or leave it out."),
+])
+def test_what_a_model_of_one_style_has_no_use_for(files, one_style, monkeypatch, options, words):
+    monkeypatch.setattr(api, "FeedForwardStylizer", pytest.fail)
+    with pytest.raises(tfstyle.InputError) as error:
+        tfstyle.stylize(**{"content": files[0], "model": one_style} | options)
+    assert str(error.value) == words.format(str(one_style))
+
+
+def test_an_unknown_name_and_a_missing_style(files, network_file, monkeypatch, refusal):
+    monkeypatch.setattr("tfstyle.controls.shipped_styles", lambda: ("swirl", "dots"))
+    assert refusal(tfstyle.stylize, files[0], model="swril") == "There is no model 'swril'; did you mean 'swirl'?"
+    said = refusal(tfstyle.stylize, files[0], model=network_file)
+    assert said == "There is no content or no style picture; give both, or use method='optimize'."
+    assert refusal(tfstyle.stylize, files[0]) == said
+
+
+def test_a_checkpoint_that_is_written_anew_is_read_anew(tmp_path, monkeypatch, photo):
+    built = []
+
+    class Engine:
+        def __init__(self, model, precision):
+            built.append(model)
+
+        def stylize(self, content, **options):
+            return options
+
+    api._stylizer.cache_clear()
+    monkeypatch.setattr(api, "FeedForwardStylizer", Engine)
+    for name in ("manifest.json", "Variable"):
+        (tmp_path / name).write_text("{}")
+    for _ in range(2):
+        assert tfstyle.stylize(photo, model=tmp_path, size=32) == {"size": 32}
+    os.utime(tmp_path / "Variable", (2**32, 2**32))  # the folder itself is as old as before
+    tfstyle.stylize(photo, model=tmp_path)
+    assert built == [tmp_path, tmp_path]
+    api._stylizer.cache_clear()

@@ -34,6 +34,7 @@ def loaded_by(code):
     "import tfstyle.gatys, tfstyle.gatys.settings, tfstyle.gatys.pyramid",
     "import tfstyle.controls, tfstyle.cli.doctor, tfstyle.cli.optimize, tfstyle.cli.stylize",
     "import tfstyle.export.settings, tfstyle.cli.export, tfstyle.cli.serve",
+    "import tfstyle.enlarge_settings, tfstyle.cli.enlarge, tfstyle.cli.train",
     "import tfstyle.serving.client, tfstyle.serving.rest, tfstyle.cli.client",
 ])
 def test_importing_is_light(code):
@@ -42,7 +43,7 @@ def test_importing_is_light(code):
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["stylize", "--help"], ["optimize", "--help"],
                                    ["doctor", "--help"], ["export", "--help"], ["serve", "--help"],
-                                   ["client", "--help"]])
+                                   ["client", "--help"], ["enlarge", "--help"], ["train", "style", "--help"]])
 def test_help_is_light(words):
     code = f"""
 import runpy

@@ -311,7 +311,7 @@ def test_a_keras_file_paints_what_the_npz_paints(tmp_path, engine, network_file,
     (None, 'model must be "default", a path or a TF Hub handle; received None.'),
     ("text.txt", "model 'text.txt' has an unknown ending; it must be .npz or .keras, or a folder."),
     ("folder", "model 'folder' is a folder without a saved_model.pb; name the folder that holds it."),
-    ("empty.npz", "empty.npz holds no arbitrary-style network of tfstyle, or is damaged"),
+    ("empty.npz", "empty.npz holds no network that this tfstyle knows, or is damaged: give another file."),
 ])
 def test_models_that_do_not_work(tmp_path, monkeypatch, model, words, refusal):
     monkeypatch.chdir(tmp_path)

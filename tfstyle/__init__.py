@@ -15,9 +15,12 @@ from tfstyle.version import __version__
 _HOMES = {
     "stylize": "tfstyle.api",
     "ArbitraryStylizer": "tfstyle.stylizer",
+    "Enlarger": "tfstyle.enlarger",
+    "FeedForwardStylizer": "tfstyle.feedforward_stylizer",
     "GatysSettings": "tfstyle.gatys.settings",
     "NonFiniteError": "tfstyle.gatys.record",
     "Record": "tfstyle.gatys.record",
+    "enlarge": "tfstyle.enlarger",
     "preset": "tfstyle.gatys.settings",
 }
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from tfstyle import gatys, images
 from tfstyle.checks import InputError, check_choice
-from tfstyle.controls import Controls, check_model
+from tfstyle.controls import Controls, check_model, check_one_style
+from tfstyle.feedforward_stylizer import FeedForwardStylizer
 import tfstyle.gatys.checkpoint as checkpoints
 from tfstyle.gatys.settings import STARTS, GatysSettings
 from tfstyle.stylizer import ArbitraryStylizer
@@ -20,14 +21,14 @@ _SETTINGS = {
 }
 
 
-def stylize(content, style, method="fast", size=512, *, weights=None, **settings):
-    """Paints `content` in the style of `style`.
+def stylize(content, style=None, method="fast", size=512, *, weights=None, **settings):
+    """Paints `content` in the style of `style`, or in the one that a model has learned.
 
     Args:
         content: a picture: path, bytes, PIL image, or array or tensor (H, W), (H, W, 1 | 3 | 4), uint8 in 0..255 or
             float in [0, 1]. For "optimize", None synthesizes a texture from the style alone.
         style: a picture, or a list of them. For "fast" also codes from `tfstyle.ArbitraryStylizer.style_code`; for
-            "optimize", None reconstructs the content alone.
+            "optimize", None reconstructs the content alone; and None where `model` is for one style.
         method: "fast": one pass through a network, Ghiasi et al. 2017. "optimize": Gatys et al. 2016, the best
             looking; under a minute on two processor cores at 512 px.
         size: long side of the result in pixels; None keeps the content's own.
@@ -36,7 +37,8 @@ def stylize(content, style, method="fast", size=512, *, weights=None, **settings
             strength: of the style, 0 (the photo itself) to 1 (the default).
             style_size: long side in px at which the style is looked at, and so the size of the strokes; None (the
                 default) takes the result's.
-            model, precision: as `tfstyle.ArbitraryStylizer` takes them; keep one of those for many pictures.
+            model, precision: as `tfstyle.ArbitraryStylizer` takes them, or, for a model of one style, which has no
+                use for the others, `tfstyle.FeedForwardStylizer`; keep one of those for many pictures.
             For "optimize":
             preset: recipe to start from: "default", "gatys2016", "tf-tutorial", "matconvnet-1000".
             init: start from "content", "style", "noise", any picture, or the path of a checkpoint (.npz).
@@ -56,25 +58,31 @@ def stylize(content, style, method="fast", size=512, *, weights=None, **settings
     if method == "optimize":
         result, alpha = optimize_pictures(content, style, size=size, weights=weights, **settings)
         return images.to_pil(result.image, alpha)
+    model, precision = (settings.pop(name, getattr(Controls, name)) for name in ("model", "precision"))
+    kind = check_model(model)
+    controls = Controls(size=size, precision=precision, **settings)
+    if kind == "style":
+        check_one_style(model, style, weights, controls)
+        if content is None:
+            raise InputError("There is no content picture; give one.")
+        return _stylizer(FeedForwardStylizer, model, precision, _stamp(model)).stylize(content, size=size)
     if content is None or style is None:
         raise InputError("There is no content or no style picture; give both, or use method='optimize'.")
-    model, precision = (settings.pop(name, getattr(Controls, name)) for name in ("model", "precision"))
-    check_model(model)
-    Controls(size=size, precision=precision, **settings)
-    stylizer = _stylizer(model, precision, _stamp(model))
+    stylizer = _stylizer(ArbitraryStylizer, model, precision, _stamp(model))
     return stylizer.stylize(content, style, weights=weights, size=size, **settings)
 
 
 @functools.lru_cache(maxsize=2)
-def _stylizer(model, precision, stamp):
+def _stylizer(engine, model, precision, stamp):
     """The stylizer, kept for the next call."""
-    return ArbitraryStylizer(model, precision=precision)
+    return engine(model, precision=precision)
 
 
 def _stamp(model):
-    """What changes when a model's file is written anew."""
+    """What changes when a model's file, or one of its folder, is written anew."""
     try:
-        return os.stat(model).st_mtime_ns
+        files = [model, *(os.scandir(model) if os.path.isdir(model) else ())]
+        return max(os.stat(file).st_mtime_ns for file in files)
     except (OSError, TypeError, ValueError):  # a name, a handle, or nothing that could be a model
         return None
 

@@ -1,25 +1,32 @@
-"""What can be asked of the one-pass engine: its settings, written once, and which models it takes.
+"""What can be asked of the one-pass engines: their settings, written once, and which models they take.
 
 Nothing here imports TensorFlow: the command line checks with it before anything heavy is loaded.
 """
 
 import dataclasses
+import json
 import os
+import zipfile
+
+import numpy as np
 
 from tfstyle import images
 from tfstyle.checks import InputError, closest
 from tfstyle.settings import check_fields, setting
-from tfstyle.weights.files import ARBITRARY, SHIPPED
+from tfstyle.weights.files import ARBITRARY, SHIPPED, shipped_styles
 
-__all__ = ["Controls", "check_model", "read_style"]
+__all__ = ["Controls", "check_model", "check_one_style", "kind_of", "read_style", "saved_card"]
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 ENDINGS = (".npz", ".keras")
+CHECKPOINT = "manifest.json"  # of fast-style-transfer, read by nets/fast_style_transfer.py
+CARD = os.path.join("assets.extra", "tfstyle.json")  # in our SavedModels of networks of one model
+_ONE_STYLE = f" {', '.join(shipped_styles())}: one style each, likewise;" if shipped_styles() else ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Controls:
-    """How `tfstyle.ArbitraryStylizer` paints. Each field carries its unit, range and source in `metadata["text"]`.
+    """How the one-pass engines paint. Each field carries its unit, range and source in `metadata["text"]`.
 
     Raises:
         InputError: a value outside its range or not among its choices.
@@ -34,8 +41,9 @@ class Controls:
     )
     strength: float = setting(1.0, "of the style, from 0 (the photo itself) to 1", group="picture", low=0.0, high=1.0)
     model: str = setting(
-        "default", "default: shipped with tfstyle; the path of an .npz, a .keras or a SavedModel folder; or the "
-        "https:// handle of a TF Hub model", group="network",
+        "default", f"default: any style, shipped with tfstyle;{_ONE_STYLE} the path of an .npz, a .keras, a SavedModel "
+        "folder or the folder of a fast-style-transfer checkpoint; or the https:// handle of a TF Hub model",
+        group="network",
     )
     precision: str = setting(
         "auto", "of the convolutions; statistics are float32 always; auto: bfloat16 where the processor has it",
@@ -50,13 +58,15 @@ def check_model(model):
     """Checks a model's name as far as that goes without loading it.
 
     Args:
-        model: "default", a path (str or pathlib), or a handle beginning with https:// (or http://).
+        model: "default", the name of a shipped network for one style, a path (str or pathlib), or a handle beginning
+            with https:// (or http://).
 
     Returns:
-        "ours" (shipped, .npz or .keras), "folder" (a SavedModel) or "handle" (of TF Hub).
+        "ours" (a network for any style: shipped, .npz or .keras), "style" (for one style: shipped, .npz, .keras, our
+        SavedModel, or a checkpoint of fast-style-transfer), "folder" (another SavedModel) or "handle" (of TF Hub).
 
     Raises:
-        InputError: nothing is there, or nothing that could be a model.
+        InputError: nothing is there, or nothing that could be a model that paints.
     """
     if not isinstance(model, (str, os.PathLike)):
         raise InputError(f'model must be "default", a path or a TF Hub handle; received {model!r}.')
@@ -68,19 +78,102 @@ def check_model(model):
                 '.keras file as model, or use method="optimize".'
             )
         return "ours"
+    if name in shipped_styles():
+        return "style"
     if name.startswith(("https://", "http://")):
         return "handle"
-    if os.path.isdir(name):
-        if not any(os.path.isfile(os.path.join(name, f"saved_model.{kind}")) for kind in ("pb", "pbtxt")):
-            raise InputError(f"model {name!r} is a folder without a saved_model.pb; name the folder that holds it.")
-        return "folder"
-    if not os.path.isfile(name):
-        near = closest(name, ("default",))
+    if not os.path.isdir(name) and not os.path.isfile(name):
+        near = closest(name, ("default", *shipped_styles()))
         hint = f"did you mean {near!r}?" if near else 'check the path, or give model="default".'
         raise InputError(f"There is no model {name!r}; {hint}")
-    if not name.lower().endswith(ENDINGS):
+    if not os.path.isdir(name) and not name.lower().endswith(ENDINGS):
         raise InputError(f"model {name!r} has an unknown ending; it must be {' or '.join(ENDINGS)}, or a folder.")
-    return "ours"
+    kind = kind_of(name)
+    if kind == "superres":
+        raise InputError(f"model {name!r} enlarges pictures and paints none; use tfstyle.enlarge, or give another.")
+    if kind is None and os.path.isdir(name):
+        raise InputError(f"model {name!r} is a folder without a saved_model.pb; name the folder that holds it.")
+    if kind is None:
+        raise InputError(f"{name} holds no network that this tfstyle knows, or is damaged: give another file.")
+    return "ours" if kind == "arbitrary" else kind
+
+
+def kind_of(path):
+    """What a path holds: "arbitrary", "style", "superres", "folder" (another SavedModel) or None (no model)."""
+    if os.path.isdir(path):
+        if (card := saved_card(path)) is not None:
+            return card["kind"]
+        if _has_saved_model(path):
+            return "folder"
+        return "style" if os.path.isfile(os.path.join(path, CHECKPOINT)) else None
+    try:
+        kind = _kind_of_file(os.fsdecode(path))
+    except Exception:  # damaged archives fail in every way there is
+        return None
+    return kind if kind in ("arbitrary", "style", "superres") else None
+
+
+def _kind_of_file(path):
+    """What the head of a file says of its network; networks for any style are older than heads."""
+    if path.lower().endswith(".npz"):
+        # Opened here, since NumPy leaves the file of a damaged archive open.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return json.loads(bytes(arrays["config"])).get("kind", "arbitrary")
+    with zipfile.ZipFile(path) as file:
+        layers = json.loads(file.read("config.json"))["config"]["layers"]
+    heads = [layer["config"]["values"] for layer in layers if layer["class_name"] == "Head"]
+    return heads[0]["kind"] if heads else "arbitrary"
+
+
+def saved_card(folder):
+    """What one of our SavedModels of a network of one model says of itself.
+
+    Args:
+        folder: of the SavedModel, the one that holds saved_model.pb.
+
+    Returns:
+        {"kind": "style" or "superres", "least_side": in px, ...}, or None where it is no SavedModel of that sort.
+
+    Raises:
+        InputError: it is one, and what it says is damaged or of another version.
+    """
+    path = os.path.join(folder, CARD)
+    if not _has_saved_model(folder) or not os.path.isfile(path):
+        return None
+    try:
+        with open(path, "rb") as file:
+            card = json.load(file)
+        if card["kind"] in ("style", "superres") and type(card["least_side"]) is int:
+            return card
+    except (KeyError, OSError, RecursionError, TypeError, ValueError):
+        pass
+    raise InputError(f"{path} is damaged or of another version of tfstyle: export the model anew.")
+
+
+def _has_saved_model(folder):
+    return any(os.path.isfile(os.path.join(folder, f"saved_model.{kind}")) for kind in ("pb", "pbtxt"))
+
+
+def check_one_style(model, style, weights, controls):
+    """Checks that a model of one style is asked for nothing that takes others.
+
+    Args:
+        model: as `check_model` takes it, which found it to be of kind "style".
+        style: the style pictures, None if there are none.
+        weights: of the style pictures, None if they were not given.
+        controls: `Controls`.
+
+    Raises:
+        InputError: a style picture, or a setting of those.
+    """
+    name = os.fsdecode(model)
+    if style is not None:
+        raise InputError(f"The model {name!r} paints in the one style that it has learned; give no style picture.")
+    given = [one for one in ("style_size", "strength") if getattr(controls, one) != getattr(Controls, one)]
+    if weights is not None:
+        given.append("weights")
+    if given:
+        raise InputError(f"{given[0]} is for models of any style, and {name!r} paints in one; leave it out.")
 
 
 def read_style(style, style_size, photo_side):

@@ -14,7 +14,7 @@ import tensorflow as tf
 from tfstyle import images
 from tfstyle.checks import InputError
 
-__all__ = ["ForeignModel"]
+__all__ = ["ForeignModel", "loaded"]
 
 STYLE_SIDE = 256
 STRIDE = 16  # rounding up to a multiple of it is a frame to be cut off; more is another size
@@ -34,7 +34,7 @@ class ForeignModel:
 
     def __init__(self, name, kind):
         self.name = name
-        self._model = _fetched(name) if kind == "handle" else _loaded(name)
+        self._model = _fetched(name) if kind == "handle" else loaded(name)
         if not callable(self._model):
             raise InputError(f"The model {name!r} cannot be called as model(content, style); give another model.")
 
@@ -94,7 +94,8 @@ def _fetched(handle):
         ) from error
 
 
-def _loaded(folder):
+def loaded(folder):
+    """A SavedModel out of its folder; `InputError` where TensorFlow cannot load it."""
     try:
         return tf.saved_model.load(folder)
     except Exception as error:  # damaged files fail in every way there is

@@ -15,13 +15,15 @@ from tfstyle.machine import available, limit_arenas, resolve
 from tfstyle.moments import MARGIN, MomentsReader
 from tfstyle.nets import arbitrary_weights
 
-__all__ = ["ArbitraryStylizer"]
+__all__ = [
+    "BASE", "ArbitraryStylizer", "check_backend", "check_fits", "checked_contents", "in_portions", "traced_pictures",
+]
 
 # Pixels that go through a network at once, where there are several pictures.
 _AT_ONCE = 2**20
 # Memory, measured: TensorFlow, Keras and the weights; bytes a pixel in the transformer, in VGG-19 to relu4_1, and in
 # Inception-v3 to Mixed_6e.
-_BASE = 800 * 2**20
+BASE = 800 * 2**20
 _PAINT = {"float32": 640, "bfloat16": 320}
 _MEASURE = {"float32": 900, "bfloat16": 600}
 _LOOK = 220
@@ -45,14 +47,12 @@ class ArbitraryStylizer:
     """
 
     def __init__(self, model="default", *, precision="auto"):
-        if keras.backend.backend() != "tensorflow":
-            raise InputError(
-                f"The stylizer needs Keras on TensorFlow and it runs on {keras.backend.backend()}; "
-                "set KERAS_BACKEND=tensorflow before Python starts."
-            )
+        check_backend()
         kind = check_model(model)
         check_choice("precision", precision, PRECISIONS)
         self.model, self._foreign = os.fsdecode(model), None
+        if kind == "style":
+            raise InputError(f"The model {self.model!r} paints in one style only; use tfstyle.FeedForwardStylizer.")
         limit_arenas()
         if kind != "ours":
             if precision == "bfloat16":
@@ -65,7 +65,7 @@ class ArbitraryStylizer:
         self._code_size = config.code
         self._sees_pictures = config.predictor == "inception_v3"
         if self._sees_pictures:
-            self._predictor = _traced_pictures(self._predictor)
+            self._predictor = traced_pictures(self._predictor)
         else:
             self._moments = MomentsReader(self._dtype)
         self._paint = _traced(transformer)
@@ -166,10 +166,7 @@ class ArbitraryStylizer:
             InputError: other shapes or values, or too little memory.
         """
         self._check_ours()
-        contents = _array("contents", contents)
-        if contents.ndim != 4 or contents.shape[-1] != 3 or not len(contents):
-            raise InputError(f"contents must have shape (N, H, W, 3); received {contents.shape}.")
-        contents = np.stack([images.read(one, name="content picture").rgb for one in contents])
+        contents = checked_contents(contents)
         codes = _array("codes", codes)
         if codes.shape != (len(contents), self._code_size):
             wanted = (len(contents), self._code_size)
@@ -195,7 +192,7 @@ class ArbitraryStylizer:
         codes = codes.copy()
         less = 1 - strength[partly]
         codes[partly] = less[:, None] * own + strength[partly, None] * codes[partly]
-        painted = self._in_portions(self._paint, contents[both], np.concatenate([codes[moved], own]))
+        painted = in_portions(self._paint, contents[both], np.concatenate([codes[moved], own]))
         result[moved] = painted[:len(moved)]
         result[partly] += less[:, None, None, None] * (contents[partly] - painted[len(moved):])
         return result.clip(0, 1, out=result)
@@ -203,17 +200,8 @@ class ArbitraryStylizer:
     def _codes(self, pictures):
         """(N, H, W, 3) -> (N, 100): the codes of pictures as styles."""
         if self._sees_pictures:
-            return self._in_portions(self._predictor, pictures)
-        return np.asarray(self._predictor(self._in_portions(self._moments, pictures)))
-
-    def _in_portions(self, function, pictures, *others):
-        """A function of batches, a few pictures at a time where they are large."""
-        step = max(1, _AT_ONCE // (pictures.shape[1] * pictures.shape[2]))
-        parts = [
-            np.asarray(function(pictures[i:i + step], *(other[i:i + step] for other in others)))
-            for i in range(0, len(pictures), step)
-        ]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+            return in_portions(self._predictor, pictures)
+        return np.asarray(self._predictor(in_portions(self._moments, pictures)))
 
     def _checked_code(self, code):
         code = np.asarray(code)
@@ -233,15 +221,7 @@ class ArbitraryStylizer:
             )
 
     def _check_fits(self, height, width, painted=True):
-        if (need := self._need(height, width, painted)) <= (have := available()):
-            return
-        sides = range(max(height, width) // 16 * 16, images.LEAST_SIDE - 1, -16)
-        fits = (s for s in sides if self._need(*images.fitted_shape(height, width, s), painted) <= have)
-        remedies = [f"use {'size' if painted else 'style_size'}={side}" for side in itertools.islice(fits, 1)]
-        raise InputError(
-            f"A {width}x{height} px picture needs about {need / 2**30:.1f} GiB of memory and {have / 2**30:.1f} GiB "
-            f"are free; {', '.join([*remedies, 'close other programs'])} or take a machine with more memory."
-        )
+        check_fits(lambda *sides: self._need(*sides, painted), height, width, "size" if painted else "style_size")
 
     def _need(self, height, width, painted):
         """Peak memory in bytes, roughly: of the transformer, of VGG-19 on a strip, or of Inception-v3."""
@@ -250,7 +230,47 @@ class ArbitraryStylizer:
             looked = pixels * _LOOK
         else:
             looked = min(pixels, _AT_ONCE + 2 * MARGIN * width) * _MEASURE[self._dtype]
-        return _BASE + 100 * pixels + max(looked, pixels * _PAINT[self._dtype] * painted)
+        return BASE + 100 * pixels + max(looked, pixels * _PAINT[self._dtype] * painted)
+
+
+def check_backend():
+    """Raises `InputError` where Keras does not run on TensorFlow: the stylizers are graphs of it."""
+    if keras.backend.backend() != "tensorflow":
+        raise InputError(
+            f"tfstyle needs Keras on TensorFlow here and it runs on {keras.backend.backend()}; "
+            "set KERAS_BACKEND=tensorflow before Python starts."
+        )
+
+
+def check_fits(need, height, width, setting="size"):
+    """Raises `InputError` where need(height, width) bytes are not free, with a value of `setting` that takes fewer."""
+    if (wanted := need(height, width)) <= (have := available()):
+        return
+    sides = range(max(height, width) // 16 * 16, images.LEAST_SIDE - 1, -16)
+    fits = (side for side in sides if need(*images.fitted_shape(height, width, side)) <= have)
+    remedies = [f"use {setting}={side}" for side in itertools.islice(fits, 1)]
+    raise InputError(
+        f"A {width}x{height} px picture needs about {wanted / 2**30:.1f} GiB of memory and {have / 2**30:.1f} GiB "
+        f"are free; {', '.join([*remedies, 'close other programs'])} or take a machine with more memory."
+    )
+
+
+def checked_contents(contents):
+    """Pictures of one shape as (N, H, W, 3) float32 in [0, 1], else `InputError`."""
+    contents = _array("contents", contents)
+    if contents.ndim != 4 or contents.shape[-1] != 3 or not len(contents):
+        raise InputError(f"contents must have shape (N, H, W, 3); received {contents.shape}.")
+    return np.stack([images.read(one, name="content picture").rgb for one in contents])
+
+
+def in_portions(function, pictures, *others):
+    """A function of batches, a few pictures at a time where they are large."""
+    step = max(1, _AT_ONCE // (pictures.shape[1] * pictures.shape[2]))
+    parts = [
+        np.asarray(function(pictures[i:i + step], *(other[i:i + step] for other in others)))
+        for i in range(0, len(pictures), step)
+    ]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _traced(transformer):
@@ -264,9 +284,9 @@ def _traced(transformer):
     return paint
 
 
-def _traced_pictures(predictor):
-    """A predictor of pictures as a graph for pictures of any size, traced once."""
-    return tf.function(lambda pictures: predictor(pictures), input_signature=[tf.TensorSpec((None, None, None, 3))])
+def traced_pictures(model):
+    """A model of pictures as a graph for pictures of any size, traced once."""
+    return tf.function(lambda pictures: model(pictures), input_signature=[tf.TensorSpec((None, None, None, 3))])
 
 
 def _array(name, value):

@@ -35,7 +35,7 @@ def helped(capsys, *words):
     (["optimize", "a", "b", "-o", "x.png", "--step", "3"], "There is no flag --step; did you mean --steps?"),
     (["optimize", "a", "b", "-o", "x.png", "--%$"], "There is no flag --%$; see tfstyle optimize --help."),
     (["stylize", "a.png", "-o", "x.png"],
-     "The following arguments are required: STYLE; see tfstyle stylize --help."),
+     "There is no STYLE picture; name one after CONTENT, or give a --model of one style."),
     (["stylize", "a", "b", "-o", "x.png", "--strenght=1"],
      "There is no flag --strenght; did you mean --strength?"),
     (["doctor", "--jsn"], "There is no flag --jsn; did you mean --json?"),

@@ -68,7 +68,8 @@ def test_bad_flags(refused, files, model, asked, words, sentence):
 @pytest.mark.parametrize(("words", "sentence"), [
     (["gone.png", "paint.png"], "content picture 'gone.png' does not exist; "),
     (["photo.png", "pain.png"], "style picture 'pain.png' does not exist; did you mean 'paint.png'?"),
-    (["photo.png"], "The following arguments are required: STYLE; see tfstyle stylize --help."),
+    (["photo.png"], "There is no STYLE picture; name one after CONTENT, or give a --model of one style."),
+    ([], "The following arguments are required: CONTENT; see tfstyle stylize --help."),
 ])
 def test_bad_pictures(refused, files, model, asked, words, sentence):
     assert refused("stylize", *words, "-o", "out.png", *model).startswith(sentence)
@@ -81,11 +82,15 @@ def test_without_shipped_weights(refused, files, monkeypatch):
     assert files() == []
 
 
-def test_bad_command_lines_import_no_tensorflow(folder, model):
+def test_bad_command_lines_import_no_tensorflow(folder, model, one_style):
+    (folder / "bad.npz").write_bytes((folder / "wave.npz").read_bytes()[:999])
     good = ["stylize", "photo.png", "paint.png", "-o", "out.png", *model]
     lines = [
         ["stylize"], ["stylize", "gone.png", "paint.png", "-o", "out.png", *model], [*good, "--strength", "2"],
         [*good, "--model", "gone.npz"], [*good, "-o", "out.gif"], [*good, "--weights", "1", "2"],
+        ["stylize", "photo.png", "-o", "out.png", *model], [*good, "--model", "wave.npz"],
+        ["stylize", "photo.png", "-o", "out.png", "--model", "wave.npz", "--strength", "0.5"],
+        ["stylize", "photo.png", "-o", "out.png", "--model", "bad.npz"],
     ]
     code = f"""
 import sys
@@ -193,3 +198,62 @@ def test_a_real_run(files, model, capsys):
     painted, glass = images.read("out.png"), images.read("glass.png", size=48)
     np.testing.assert_array_equal(images.to_uint8(painted.rgb), images.to_uint8(glass.rgb))
     assert files() == ["out.png"]
+
+
+# A model of one style
+
+
+@pytest.fixture(scope="module")
+def style_file(tmp_path_factory):
+    """The path of a small network for one style, of random weights."""
+    from tfstyle.nets import network_files
+    from tfstyle.nets.feedforward import FeedForwardConfig, feedforward
+
+    config = FeedForwardConfig(widths=(4, 6, 8, 8), blocks=1)
+    path = tmp_path_factory.mktemp("one") / "wave.npz"
+    network_files.save(path, feedforward(config), config)
+    return path
+
+
+@pytest.fixture
+def one_style(folder, style_file):
+    """wave.npz in the current folder: a command line with it, and without a STYLE."""
+    (folder / "wave.npz").write_bytes(style_file.read_bytes())
+    return ("stylize", "glass.png", "--model", "wave.npz", "-o", "out.png", "--size", "48")
+
+
+@pytest.mark.parametrize(("words", "sentence"), [
+    (["paint.png"], "The model 'wave.npz' paints in the one style that it has learned; give no style picture."),
+    (["--strength", "0.5"], "strength is for models of any style, and 'wave.npz' paints in one; leave it out."),
+    (["--style-size", "64"], "style_size is for models of any style, and 'wave.npz' paints in one; leave it out."),
+    (["--weights", "1"], "weights is for models of any style, and 'wave.npz' paints in one; leave it out."),
+    (["--model", "wvae.npz"], "There is no model 'wvae.npz'; "),
+    (["--model", "swril"], "There is no model 'swril'; did you mean 'swirl'?"),
+    (["--model", "bad.npz"], "bad.npz holds no network that this tfstyle knows, or is damaged: give another file."),
+    (["-o", "glass.png"], "--output 'glass.png' would overwrite the picture 'glass.png'; choose another name."),
+])
+def test_bad_flags_for_one_style(refused, one_style, asked, monkeypatch, words, sentence):
+    monkeypatch.setattr("tfstyle.controls.shipped_styles", lambda: ("swirl",))
+    with open("bad.npz", "wb") as file:
+        file.write(b"no network")
+    assert refused(*one_style, *words).startswith(sentence)
+    assert asked == [] and not os.path.exists("out.png")
+
+
+def test_an_older_file_is_told_in_one_sentence(refused, one_style):
+    with np.load("wave.npz") as file:
+        arrays = dict(file)
+    arrays["config"] = np.frombuffer(bytes(arrays["config"]).replace(b'"version": 1', b'"version": 0'), np.uint8)
+    np.savez("wave.npz", **arrays)
+    assert refused(*one_style).startswith("wave.npz is of version 0, and this tfstyle reads version 1: ")
+    assert not os.path.exists("out.png")
+
+
+def test_a_real_run_in_one_style(one_style, capsys):
+    assert main([*one_style, "--precision", "float32"]) == 0
+    told = capsys.readouterr()
+    assert told.err == "" and told.out.startswith("out.png  48x36  ")
+    wanted = tfstyle.FeedForwardStylizer("wave.npz", precision="float32").stylize("glass.png", size=48)
+    with Image.open("out.png") as image:
+        assert image.mode == "RGBA"
+        np.testing.assert_array_equal(np.asarray(image), np.asarray(wanted))

@@ -1,8 +1,10 @@
+import math
+
 import numpy as np
 import pytest
 
 from tfstyle.checks import InputError
-from tfstyle.metrics import mean_variation, ssim
+from tfstyle.metrics import mean_variation, psnr, ssim
 
 
 def noise(height, width, seed=0):
@@ -46,6 +48,41 @@ def test_ssim_sees_luminance_only():
     assert ssim(red, green) > 0.999 and ssim(red, flat(200)) < 0.9
 
 
+def test_ssim_within_a_border_is_that_of_the_middle():
+    first, second = noise(20, 24), noise(20, 24) // 2 + noise(20, 24, seed=1) // 2
+    assert ssim(first, second, border=3) == ssim(first[3:-3, 3:-3], second[3:-3, 3:-3])
+    assert ssim(first, second, border=0) == ssim(first, second) != ssim(first, second, border=3)
+
+
+def test_psnr_by_hand():
+    # Y of white is 235 and of black 16; a gray step is 219 / 255 of a step of Y.
+    assert psnr(flat(0), flat(255)) == pytest.approx(20 * math.log10(255 / 219), abs=1e-9)
+    assert psnr(flat(100), flat(102)) == pytest.approx(20 * math.log10(255 / (2 * 219 / 255)), abs=1e-9)
+    one = flat(50)
+    one[0, 0, 1] += 100  # of green alone, in 1 of 144 pixels
+    assert psnr(flat(50), one) == pytest.approx(10 * math.log10(255**2 / (12.8553 / 25.5 * 100) ** 2 * 144), abs=1e-9)
+
+
+def test_psnr_is_that_of_ycbcr_in_studio_range():
+    first, second = noise(14, 17), noise(14, 17, seed=1)
+    y, z = (16 + (65.481 * p[..., 0] + 128.553 * p[..., 1] + 24.966 * p[..., 2]) / 255
+            for p in (first.astype(float), second.astype(float)))
+    assert psnr(first, second) == pytest.approx(10 * math.log10(255**2 / np.mean((y - z) ** 2)), abs=1e-9)
+    assert psnr(second, first) == pytest.approx(psnr(first, second), abs=1e-12)
+
+
+def test_psnr_within_a_border_is_that_of_the_middle():
+    first, second = noise(9, 12), noise(9, 12, seed=1)
+    assert psnr(first, second, border=4) == psnr(first[4:-4, 4:-4], second[4:-4, 4:-4]) != psnr(first, second)
+
+
+def test_psnr_of_a_picture_with_itself_is_infinite():
+    assert psnr(noise(1, 3), noise(1, 3)) == math.inf
+    frame = noise(9, 9)
+    frame[2:-2, 2:-2] = noise(9, 9, seed=1)[2:-2, 2:-2]
+    assert psnr(frame, noise(9, 9, seed=1), border=2) == math.inf > psnr(frame, noise(9, 9, seed=1), border=1)
+
+
 def test_mean_variation_by_hand():
     picture = np.array([[[0, 0, 0], [255, 0, 0], [255, 51, 0]], [[0, 0, 0], [0, 0, 0], [0, 0, 102]]], np.uint8)
     # Of 12 horizontal differences 255 + 51 + 102 remain, of 9 vertical ones 255 + 255 + 51 + 102.
@@ -59,6 +96,11 @@ def test_mean_variation_by_hand():
         (lambda: ssim(noise(12, 14), noise(14, 12)), r"one shape; received \(12, 14, 3\) and \(14, 12, 3\)"),
         (lambda: ssim(noise(10, 14), noise(10, 14)), r"at least 11 px a side; received uint8 of shape \(10, 14, 3\)"),
         (lambda: ssim(noise(12, 12) / 255, noise(12, 12)), "must be uint8 .* received float64"),
+        (lambda: ssim(noise(30, 18), noise(30, 18), border=4), r"at least 19 px a side; received uint8 of shape \(30"),
+        (lambda: psnr(noise(12, 14), noise(12, 13)), r"one shape; received \(12, 14, 3\) and \(12, 13, 3\)"),
+        (lambda: psnr(noise(8, 14), noise(8, 14), border=4), r"at least 9 px a side; received uint8 of shape \(8, 14"),
+        (lambda: psnr(noise(8, 8), noise(8, 8), border=-1), "border must be a whole number of at least 0; received -1"),
+        (lambda: psnr(noise(8, 8), noise(8, 8) / 255), "must be uint8 .* received float64"),
         (lambda: mean_variation(noise(12, 12)[..., 0]), r"at least 2 px .* received uint8 of shape \(12, 12\)"),
     ],
 )

@@ -8,7 +8,7 @@ from PIL import Image
 
 from tfstyle import images
 from tfstyle.checks import InputError
-from tfstyle.metrics import Evaluator, mean_variation, ssim
+from tfstyle.metrics import Evaluator, mean_variation, perceptual_distance, ssim
 
 DATA = pathlib.Path(__file__).parents[1] / "data"
 
@@ -103,6 +103,35 @@ def test_the_style_itself(looks, pictures):
 def test_figures_are_ready_for_json(looks, pictures):
     figures = Evaluator(32)(*pictures)
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures
+
+
+# Two pictures alone
+
+
+def test_perceptual_distance_is_vgg_dist_at_the_pictures_own_size(looks, recomputed, pictures, tmp_path):
+    content, style, stylized = pictures
+    found = perceptual_distance(content, stylized)
+    assert looks == [(45, 61)] * 2
+    assert found == Evaluator(61)(*pictures)["vgg_dist"]
+    assert found == pytest.approx(recomputed(content, style, stylized)["vgg_dist"], rel=1e-4)
+    Image.fromarray(content).save(tmp_path / "content.png")
+    half = Image.fromarray(np.dstack([stylized, np.full(stylized.shape[:2], 99, np.uint8)]))
+    assert perceptual_distance(half, tmp_path / "content.png") == pytest.approx(found, rel=1e-6)
+
+
+def test_perceptual_distance_by_vgg_itself(evaluator):
+    picture = images.to_uint8(images.read(DATA / "chelsea_96.jpg", size=64).rgb)
+    assert perceptual_distance(picture, picture) == 0
+    shifted = np.roll(picture, 8, axis=1)
+    assert perceptual_distance(picture, shifted) == pytest.approx(evaluator(picture, picture, shifted)["vgg_dist"])
+
+
+def test_pictures_of_unlike_shapes_have_no_distance(looks, pictures, refusal):
+    content, style, _ = pictures
+    said = "pictures to compare must have one shape; received (45, 61, 3) and (56, 48, 3): resize one of them."
+    assert refusal(perceptual_distance, content, style) == said
+    assert refusal(perceptual_distance, content, content[:9]).startswith("second picture is 61x9 px")
+    assert looks == []
 
 
 # The size

@@ -41,11 +41,12 @@ def given(args, settings_class):
     }
 
 
-def add_pictures(parser):
-    """Adds CONTENT, STYLE ..., the result, its quality and --weights."""
+def add_pictures(parser, styles="+"):
+    """Adds CONTENT, STYLE ... (as many as argparse's `nargs` says), the result, its quality and --weights."""
     add = parser.add_argument_group("pictures").add_argument
     add("content", metavar="CONTENT", help="picture to repaint")
-    add("style", metavar="STYLE", nargs="+", help="painting to repaint it after, or several")
+    none = "; none for a --model of one style" if styles == "*" else ""
+    add("style", metavar="STYLE", nargs=styles, default=[], help=f"painting to repaint it after, or several{none}")
     add("-o", "--output", metavar="OUT", required=True, help="picture to write (.png, .jpg, .webp, ...)")
     add("--quality", metavar="N", default="95", help="of JPEG, WebP and AVIF, 1 to 100 (default: 95)")
     add_weights(add)

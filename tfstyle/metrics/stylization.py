@@ -1,4 +1,4 @@
-"""Figures of one stylized picture beside its photograph and its painting."""
+"""Figures of one stylized picture beside its photograph and its painting, and of any picture beside another."""
 
 import functools
 import math
@@ -8,12 +8,12 @@ import numpy as np
 from keras import ops
 
 from tfstyle import images
-from tfstyle.checks import check_number
+from tfstyle.checks import InputError, check_number
 from tfstyle.losses import content_loss, gram_matrix, style_distance
 from tfstyle.metrics.pixels import mean_variation, ssim
 from tfstyle.nets.vgg import vgg
 
-__all__ = ["Evaluator"]
+__all__ = ["Evaluator", "perceptual_distance"]
 
 CONTENT_LAYER = "relu4_2"
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
@@ -117,8 +117,7 @@ class Evaluator:
 
     def _look(self, pixels, shape, statistics_only=False):
         """The `_Look` at a picture: the bytes and the shape (H, W, 3) of its uint8 array."""
-        image = np.frombuffer(pixels, np.uint8).reshape(1, *shape).astype(np.float32) / 255
-        features = self._network(image)
+        features = self._network(_unit(np.frombuffer(pixels, np.uint8).reshape(shape)))
         look = _Look({}, {}, None if statistics_only else features[CONTENT_LAYER], {})
         for name in list(features):
             layer = features.pop(name)  # the early ones are large: let go of as soon as measured
@@ -127,9 +126,59 @@ class Evaluator:
             if name in MOMENT_LAYERS:
                 look.moments[name] = _moments(layer)
             if name in PERCEPTUAL_LAYERS and not statistics_only:
-                length = ops.sqrt(ops.sum(ops.square(layer), axis=-1, keepdims=True))
-                look.directions[name] = layer / (length + 1e-10)
+                look.directions[name] = _directions(layer)
         return look
+
+
+def perceptual_distance(first, second):
+    """How far apart two pictures are to VGG-19: `Evaluator`'s vgg_dist of them, at their own size.
+
+    Args:
+        first, second: pictures of one shape, in any form that `tfstyle.images.read` takes; alpha is dropped.
+
+    Returns:
+        Float from 0, the same picture, to 2. The order does not matter.
+
+    Raises:
+        InputError: no readable pictures of at least 16 px a side, or of unlike shapes.
+
+    Source: as that of vgg_dist in `Evaluator`.
+    """
+    first, second = (
+        images.to_uint8(images.read(picture, name=f"{which} picture").rgb)
+        for which, picture in (("first", first), ("second", second))
+    )
+    if first.shape != second.shape:
+        raise InputError(
+            f"pictures to compare must have one shape; received {first.shape} and {second.shape}: resize one of them."
+        )
+    network = _perceptual_network()
+    mine, other = (
+        {name: _directions(layer) for name, layer in network(_unit(picture)).items()} for picture in (first, second)
+    )
+    return _perceptual(mine, other)
+
+
+@functools.cache
+def _perceptual_network():
+    """VGG-19 for `perceptual_distance`, kept for the next call."""
+    return vgg(PERCEPTUAL_LAYERS)
+
+
+def _unit(picture):
+    """(H, W, 3) uint8 -> (1, H, W, 3) float32 in [0, 1]."""
+    return picture[None].astype(np.float32) / 255
+
+
+def _directions(features):
+    """Features (1, h, w, C) scaled to length 1 at each position."""
+    return features / (ops.sqrt(ops.sum(ops.square(features), axis=-1, keepdims=True)) + 1e-10)
+
+
+def _perceptual(mine, other):
+    """vgg_dist of {layer: directions} of two pictures."""
+    distances = [float(ops.mean(ops.sum(ops.square(mine[name] - other[name]), axis=-1))) for name in PERCEPTUAL_LAYERS]
+    return float(np.mean(distances))
 
 
 def _moments(features):
@@ -139,14 +188,10 @@ def _moments(features):
 
 
 def _content_figures(found, content):
-    distances = [
-        float(ops.mean(ops.sum(ops.square(found.directions[name] - content.directions[name]), axis=-1)))
-        for name in PERCEPTUAL_LAYERS
-    ]
     return {
         "content_loss": float(content_loss(found.content, content.content)),
         "content_mse": float(content_loss(found.content, content.content, "mean")),
-        "vgg_dist": float(np.mean(distances)),
+        "vgg_dist": _perceptual(found.directions, content.directions),
     }
 
 

@@ -16,7 +16,16 @@ from tfstyle.checks import InputError, check_choice, closest
 from tfstyle.weights.hdf5 import read_hdf5
 from tfstyle.weights.matconvnet import oriented, read_matconvnet
 
-__all__ = ["NETWORKS", "VGGWeights", "convolutions", "load", "mean_activations", "shipped"]
+__all__ = [
+    "NETWORKS",
+    "VGGWeights",
+    "convolutions",
+    "load",
+    "mean_activations",
+    "shipped",
+    "shipped_factors",
+    "shipped_styles",
+]
 
 # Output channels of each convolution, block by block (Simonyan and Zisserman 2014, table 1, columns D and E).
 NETWORKS = {
@@ -33,7 +42,11 @@ SHIPPED = {
     DEFAULT: "6cf486abc84b644f6db4df2c3f3f2f7abe2a137d02d6d0333791fbd641170b51",
     MEANS: "31c5e30fca01918c605b742b248518661d1c2fde576975cc6a9781ca595c334d",
     ARBITRARY: "28db414436b9adc67764346c3d8feb54181df81c6ad7e4be3b3f5ea3c996aac5",
+    "style_dusk.npz": "955bcb026337a05bfcc3e8d4ea6d4697c07aca4464855d63c2648051e8373f84",
+    "style_sunflowers.npz": "4ffb515229bfc95424d301893848624e2460d87295b0ab7b9abf338a0f357c5f",
 }
+STYLE = "style_{}.npz"  # of the networks for one style, by name; read by nets/network_files.py
+SUPERRES = "superres{}.npz"  # of those that enlarge, by factor
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -107,6 +120,18 @@ def mean_activations():
     content, _ = shipped(MEANS)
     with np.load(io.BytesIO(content), allow_pickle=False) as data:
         return {layer: data[layer] for layer in convolutions("vgg19")}
+
+
+def shipped_styles():
+    """Names of the shipped networks for one style."""
+    before, after = STYLE.split("{}")
+    return tuple(file[len(before):-len(after)] for file in SHIPPED if file.startswith(before))
+
+
+def shipped_factors():
+    """Factors by which shipped networks enlarge."""
+    before, after = SUPERRES.split("{}")
+    return tuple(int(file[len(before):-len(after)]) for file in SHIPPED if file.startswith(before))
 
 
 def _load_default(network):

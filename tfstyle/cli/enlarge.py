@@ -1,0 +1,67 @@
+"""tfstyle enlarge: checks everything that needs no TensorFlow, enlarges a picture, and writes it."""
+
+import os
+import sys
+import time
+
+import numpy as np
+
+from tfstyle import images
+from tfstyle.checks import check_number
+from tfstyle.cli import flags, outputs
+from tfstyle.cli.chatter import hushed
+from tfstyle.enlarge_settings import EnlargeSettings, check_model, enlarged_shape
+
+EXAMPLES = """examples:
+  tfstyle enlarge photo.jpg -o large.png
+  tfstyle enlarge photo.jpg --no-match-histogram --quality 90 -o large.jpg
+  tfstyle enlarge photo.jpg --factor 8 --model mine.npz -o large.png
+"""
+
+
+def add_flags(parser):
+    """Adds the verb's own flags and one for each field of `EnlargeSettings`."""
+    parser.usage = "tfstyle enlarge PHOTO -o OUT [flags]"
+    add = parser.add_argument_group("pictures").add_argument
+    add("photo", metavar="PHOTO", help="picture to enlarge")
+    add("-o", "--output", metavar="OUT", required=True, help="picture to write (.png, .jpg, .webp, ...)")
+    add("--quality", metavar="N", default="95", help="of JPEG, WebP and AVIF, 1 to 100 (default: 95)")
+    add = parser.add_argument_group("the run").add_argument
+    add("--quiet", action="store_true", help="no line at the end")
+    add("--flagfile", metavar="FILE", help="read further flags from a file, one --flag=value to a line")
+    flags.add_settings(parser, EnlargeSettings)
+
+
+def run(args):
+    """Runs the verb: 0 done, 1 it came to nothing through no fault of its input."""
+    settings = EnlargeSettings(**flags.given(args, EnlargeSettings))
+    quality = check_number("--quality", flags.number(args.quality), 1, 100, integer=True)
+    check_model(settings.model, settings.factor)
+    photo = images.read(args.photo, name="picture")
+    images.check_output(args.output, enlarged_shape(*photo.rgb.shape[:2], settings.factor))
+    outputs.check_names([args.photo], {"--output": args.output})
+
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # the graph of the enlarger is its
+    try:
+        with hushed():
+            import tensorflow as tf
+    except ImportError as error:
+        return _failed(f"TensorFlow cannot be imported ({error}); see tfstyle doctor.")
+    from tfstyle.enlarger import Enlarger
+
+    start = time.perf_counter()
+    try:
+        enlarger = Enlarger(settings.model, factor=settings.factor, precision=settings.precision)
+        large = enlarger.enlarge(photo, match_histogram=settings.match_histogram)
+    except (MemoryError, tf.errors.ResourceExhaustedError):
+        return _failed("memory ran out; use a smaller picture.")
+    pixels = np.asarray(large)
+    images.write(args.output, pixels[..., :3], pixels[..., 3] if large.mode == "RGBA" else None, quality=quality)
+    if not args.quiet:
+        print(f"{args.output}  {large.width}x{large.height}  {time.perf_counter() - start:.1f} s")
+    return 0
+
+
+def _failed(sentence):
+    print(f"tfstyle: {sentence}", file=sys.stderr)
+    return 1

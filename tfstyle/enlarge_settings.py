@@ -1,0 +1,130 @@
+"""What can be asked of enlargement: its settings, written once, which models it takes, and how large it may get.
+
+Nothing here imports TensorFlow: the command line checks with it before anything heavy is loaded.
+"""
+
+import dataclasses
+import numbers
+import os
+
+from PIL import Image
+
+from tfstyle.checks import InputError, closest
+from tfstyle.controls import ENDINGS, PRECISIONS, kind_of, saved_card
+from tfstyle.settings import check_fields, setting
+from tfstyle.weights.files import shipped_factors
+
+__all__ = ["FACTORS", "EnlargeSettings", "check_factor", "check_model", "enlarged_shape", "other_factor"]
+
+FACTORS = (4, 8)
+
+
+@dataclasses.dataclass(frozen=True)
+class EnlargeSettings:
+    """How `tfstyle.enlarge` works. Each field carries its unit, range and source in `metadata["text"]`.
+
+    Raises:
+        InputError: a value outside its range or not among its choices.
+    """
+
+    factor: int = setting(4, "by which the sides grow: 4 or 8", group="picture")
+    match_histogram: bool = setting(
+        True, "distribute the values of each channel as in the picture itself (arXiv:1603.08155, section 4.2)",
+        group="picture",
+    )
+    model: str = setting(
+        "default", "default: shipped with tfstyle for that factor; or the path of an .npz, a .keras or a SavedModel "
+        "folder", group="network",
+    )
+    precision: str = setting(
+        "auto", "of the convolutions; auto: bfloat16 where the processor has it", group="network", choices=PRECISIONS,
+    )
+
+    def __post_init__(self):
+        check_factor(self.factor)
+        check_fields(self)
+
+
+def check_factor(factor):
+    """Raises `InputError` unless networks enlarge by `factor`."""
+    if not isinstance(factor, numbers.Integral) or factor not in FACTORS:
+        raise InputError(f"factor must be 4 or 8; received {factor!r}.")
+
+
+def check_model(model, factor=None):
+    """Checks a model as far as that goes without loading it.
+
+    Args:
+        model: "default" or a path (str or pathlib).
+        factor: by which it is to enlarge; None for whatever a model at a path does, and for 4 by "default".
+
+    Returns:
+        What one of our SavedModels says of itself: {"kind": "superres", "factor": 4 or 8, "reach": px around a pixel
+        that its enlargement depends on, "most_pixels": of a request, ...}; None of any other model.
+
+    Raises:
+        InputError: nothing is there, or no network that enlarges by `factor`.
+    """
+    if not isinstance(model, (str, os.PathLike)):
+        raise InputError(f'model must be "default" or a path; received {model!r}.')
+    name = os.fsdecode(model)
+    if name == "default":
+        _check_shipped(EnlargeSettings.factor if factor is None else factor)
+        return None
+    is_folder = os.path.isdir(name)
+    if not is_folder and not os.path.isfile(name):
+        near = closest(name, ("default",))
+        hint = f"did you mean {near!r}?" if near else 'check the path, or give model="default".'
+        raise InputError(f"There is no model {name!r}; {hint}")
+    if not is_folder and not name.lower().endswith(ENDINGS):
+        raise InputError(f"model {name!r} has an unknown ending; it must be {' or '.join(ENDINGS)}, or a folder.")
+    kind = kind_of(name)
+    if kind in ("arbitrary", "style"):
+        raise InputError(f"model {name!r} paints pictures and enlarges none; use tfstyle.stylize, or give another.")
+    if kind is None and is_folder:
+        raise InputError(f"model {name!r} is a folder without a saved_model.pb; name the folder that holds it.")
+    if kind is None:
+        raise InputError(f"{name} holds no network that this tfstyle knows, or is damaged: give another file.")
+    return _card(name, factor) if is_folder else None
+
+
+def other_factor(name, found, factor):
+    """The `InputError` for a model that enlarges by another factor than asked for."""
+    return InputError(f"The model {name!r} enlarges by {found}, not by {factor}; give factor={found} or another model.")
+
+
+def enlarged_shape(height, width, factor):
+    """(height, width) in px of a picture enlarged.
+
+    Raises:
+        InputError: more pixels than `PIL.Image.MAX_IMAGE_PIXELS`.
+    """
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is not None and factor**2 * height * width > limit:
+        raise InputError(
+            f"A {width}x{height} px picture would be {factor * width}x{factor * height} px, over the limit of {limit} "
+            "pixels; enlarge a smaller one or raise PIL.Image.MAX_IMAGE_PIXELS."
+        )
+    return factor * height, factor * width
+
+
+def _check_shipped(factor):
+    there = shipped_factors()
+    if factor not in there:
+        instead = f", or use factor={there[0]}" if there else ""
+        raise InputError(
+            f"No network that enlarges by {factor} is part of this version of tfstyle; train one (tfstyle train "
+            f"superres --factor {factor}) and give its path as model{instead}."
+        )
+
+
+def _card(folder, factor):
+    """What the folder of a SavedModel says of a network that enlarges by `factor`."""
+    card = saved_card(folder)
+    if card is None:
+        raise InputError(f"The SavedModel {folder!r} is none of tfstyle export superres; give another model.")
+    if card.get("factor") not in FACTORS or any(type(card.get(name)) is not int for name in ("reach", "most_pixels")):
+        raise InputError(f"The SavedModel {folder!r} does not say by how much it enlarges; export it anew.")
+    if factor not in (None, card["factor"]):
+        raise other_factor(folder, card["factor"], factor)
+    return card

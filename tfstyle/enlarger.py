@@ -1,0 +1,243 @@
+"""Pictures enlarged by 4 or 8, tile by tile, in the colors that they have."""
+
+import functools
+import itertools
+import math
+import os
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from tfstyle import images
+from tfstyle.checks import InputError, check_choice
+from tfstyle.controls import PRECISIONS
+from tfstyle.enlarge_settings import EnlargeSettings, check_factor, check_model, enlarged_shape, other_factor
+from tfstyle.foreign import loaded
+from tfstyle.images.color import match_histograms
+from tfstyle.machine import available, limit_arenas, resolve
+from tfstyle.nets import network_files
+from tfstyle.stylizer import BASE, check_backend, traced_pictures
+from tfstyle.weights.files import SUPERRES, shipped
+
+__all__ = ["Enlarger", "enlarge"]
+
+# Side in px of the enlarged square that comes out of the network at once.
+_SIDE = 1024
+# Memory, measured: bytes for a pixel and a channel of an enlarged tile, and for a pixel of the result beside its copy
+# of matched colors.
+_TILE = {"float32": 14, "bfloat16": 9}
+_RESULT = 36
+_WIDTH = 64  # channels, where a SavedModel does not say: the paper's
+_INPUT, _OUTPUT = "image", "enlarged_image"  # of a SavedModel's signature
+
+
+def enlarge(picture, factor=4, *, model="default", match_histogram=True, precision="auto"):
+    """Enlarges a picture by a network that adds the detail.
+
+    Args:
+        picture: path, bytes, PIL image, or array or tensor (H, W), (H, W, 1 | 3 | 4), uint8 in 0..255 or float in
+            [0, 1], of at least 16 px a side.
+        factor: by which the sides grow: 4 or 8.
+        model, precision: as `tfstyle.Enlarger` takes them; keep one of those for many pictures.
+        match_histogram: as `tfstyle.Enlarger.enlarge` takes it.
+
+    Returns:
+        PIL image of `factor` times the sides: RGB, or RGBA if the picture has alpha.
+
+    Raises:
+        InputError: a picture or setting that does not work, in one sentence.
+
+    Source: Johnson et al., ECCV 2016 (arXiv:1603.08155), section 3.2 and 4.2.
+    """
+    settings = EnlargeSettings(factor, match_histogram, model, precision)
+    check_model(settings.model, settings.factor)
+    enlarger = _enlarger(settings.model, settings.factor, settings.precision, _stamp(settings.model))
+    return enlarger.enlarge(picture, match_histogram=settings.match_histogram)
+
+
+@functools.lru_cache(maxsize=2)
+def _enlarger(model, factor, precision, stamp):
+    """The enlarger, kept for the next call."""
+    return Enlarger(model, factor=factor, precision=precision)
+
+
+def _stamp(model):
+    """What changes when a model's file is written anew."""
+    try:
+        return os.stat(model).st_mtime_ns
+    except OSError:  # "default"
+        return None
+
+
+class Enlarger:
+    """Enlarges pictures by one network. Keep one for many pictures: building it takes a second or two.
+
+    Pictures go through the network in tiles that overlap by as much as an enlarged pixel depends on, so that a picture
+    of any size takes little memory and comes out as if it had gone through whole.
+
+    Args:
+        model: "default", the network shipped with tfstyle for that factor; the path of an .npz or .keras file of one
+            (`tfstyle.nets.network_files.save`); or the folder of a SavedModel as tfstyle exports it.
+        factor: 4 or 8; None for what a model at a path does, and for 4 by "default".
+        precision: of the convolutions: "float32", "bfloat16", or "auto": bfloat16 where the processor has it.
+
+    Attributes:
+        model: its name or path.
+        factor: by which the sides grow.
+
+    Raises:
+        InputError: no such model, a damaged one, one of another kind or factor, or bfloat16 where it would be emulated.
+
+    Source: Johnson et al., ECCV 2016 (arXiv:1603.08155).
+    """
+
+    def __init__(self, model="default", *, factor=None, precision="auto"):
+        check_backend()
+        if factor is not None:
+            check_factor(factor)
+        card = check_model(model, factor)
+        check_choice("precision", precision, PRECISIONS)
+        self.model = os.fsdecode(model)
+        limit_arenas()
+        if card is not None:
+            if precision == "bfloat16":
+                raise InputError(f"The model {self.model!r} computes in its own precision; use precision='auto'.")
+            self._network, self._dtype = _signature(self.model), "float32"
+            self.factor, self._reach, self._width, most = card["factor"], card["reach"], _WIDTH, card["most_pixels"]
+        else:
+            self._dtype = resolve(precision)
+            network, config = _network(self.model, factor, self._dtype)
+            self._network = traced_pictures(network)
+            self.factor, self._reach, self._width, most = config.factor, config.reach, config.width, math.inf
+        self._side = min(_SIDE // self.factor, math.isqrt(min(most, _SIDE**2)))  # of a tile, before it is enlarged
+
+    def enlarge(self, picture, *, match_histogram=True):
+        """Enlarges one picture.
+
+        Args:
+            picture: a picture of any kind that `tfstyle.images.read` takes, of at least 16 px a side.
+            match_histogram: whether to distribute the values of each channel as in the picture itself, which takes
+                back what the network does to the colors as a whole.
+
+        Returns:
+            PIL image of `factor` times the sides: RGB, or RGBA if the picture has alpha, which is enlarged bicubically.
+
+        Raises:
+            InputError: no usable picture, or too little memory.
+        """
+        EnlargeSettings(match_histogram=match_histogram)
+        small = images.read(picture, name="picture")
+        self._check_fits(1, *small.rgb.shape[:2])
+        large = self._enlarged(small.rgb[None])[0]
+        if match_histogram:
+            large = match_histograms(large, small.rgb)
+        return images.to_pil(_bytes(large), None if small.alpha is None else self._enlarged_alpha(small.alpha))
+
+    def enlarge_batch(self, pictures, *, match_histogram=True):
+        """Enlarges pictures of one shape: what `enlarge` gives for each alone, before it is rounded to 8 bits.
+
+        Args:
+            pictures: (N, H, W, 3) float32 in [0, 1], of at least 16 px a side.
+            match_histogram: as `enlarge` takes it.
+
+        Returns:
+            (N, factor H, factor W, 3) float32 in [0, 1].
+
+        Raises:
+            InputError: other shapes or values, or too little memory.
+        """
+        EnlargeSettings(match_histogram=match_histogram)
+        try:
+            pictures = np.asarray(pictures)
+        except ValueError:  # NumPy's word is "inhomogeneous"
+            raise InputError("pictures must all have one shape; enlarge those of unlike shapes one by one.") from None
+        if pictures.ndim != 4 or pictures.shape[-1] != 3 or not len(pictures):
+            raise InputError(f"pictures must have shape (N, H, W, 3); received {pictures.shape}.")
+        small = np.stack([images.read(one, name="picture").rgb for one in pictures])
+        self._check_fits(*small.shape[:3])
+        large = self._enlarged(small)
+        if match_histogram:
+            for one, reference in zip(large, small, strict=True):
+                one[:] = match_histograms(one, reference)
+        return large
+
+    def _enlarged(self, pictures):
+        """(N, H, W, 3) -> (N, factor H, factor W, 3), by tiles and a few pictures at a time."""
+        count, height, width, _ = pictures.shape
+        large = np.empty((count, self.factor * height, self.factor * width, 3), np.float32)
+        for rows, columns in itertools.product(self._spans(height), self._spans(width)):
+            (top, bottom), (left, right) = (self._around(*rows, height), self._around(*columns, width))
+            step = max(1, self._side**2 // ((bottom - top) * (right - left)))
+            inner = tuple(
+                slice(self.factor * (first - start), self.factor * (last - start))
+                for (first, last), start in ((rows, top), (columns, left))
+            )
+            place = tuple(slice(self.factor * first, self.factor * last) for first, last in (rows, columns))
+            for i in range(0, count, step):
+                found = np.asarray(self._network(pictures[i:i + step, top:bottom, left:right]))
+                large[i:i + step, *place] = found[:, *inner]
+        return large.clip(0, 1, out=large)
+
+    def _spans(self, length):
+        """A side in parts of about one length, which fit into a tile with what lies around them."""
+        within = max(self._side // 2, self._side - 2 * self._reach)
+        parts = 1 if length <= self._side else -(-length // within)
+        edges = [length * i // parts for i in range(parts + 1)]
+        return list(itertools.pairwise(edges))
+
+    def _around(self, first, last, length):
+        """A part of a side with what its enlargement depends on: the border of the picture stays its border."""
+        return max(0, first - self._reach), min(length, last + self._reach)
+
+    def _enlarged_alpha(self, alpha):
+        size = tuple(self.factor * side for side in alpha.shape[::-1])
+        return np.asarray(Image.fromarray(alpha).resize(size, Image.Resampling.BICUBIC))
+
+    def _check_fits(self, count, height, width):
+        enlarged_shape(height, width, self.factor)
+        tile = min(_SIDE, self.factor * height) * min(_SIDE, self.factor * width)
+        result = count * self.factor**2 * height * width
+        need = BASE + tile * self._width * _TILE[self._dtype] + result * _RESULT
+        if need > (have := available()):
+            raise InputError(
+                f"Enlarging {width}x{height} px by {self.factor} needs about {need / 2**30:.1f} GiB of memory and "
+                f"{have / 2**30:.1f} GiB are free; use a smaller picture, close other programs or take a machine with "
+                "more memory."
+            )
+
+
+def _network(model, factor, dtype):
+    """(keras.Model, its config) of "default" or a file."""
+    if model == "default":
+        file = SUPERRES.format(EnlargeSettings.factor if factor is None else factor)
+        model = file, shipped(file)[0]
+    # Under bfloat16, the weights of norms stay float32.
+    network, config = network_files.load(model, "superres", "mixed_bfloat16" if dtype == "bfloat16" else dtype)
+    if factor not in (None, config.factor):
+        raise other_factor(model, config.factor, factor)
+    return network, config
+
+
+def _signature(folder):
+    """What one of our SavedModels is served by, as a function of pictures (N, H, W, 3)."""
+    model = loaded(folder)
+    call = dict(model.signatures).get("serving_default")
+    if call is None or _INPUT not in call.structured_input_signature[1] or _OUTPUT not in call.structured_outputs:
+        raise InputError(f"The SavedModel {folder!r} has no signature that enlarges; export it anew.")
+
+    def enlarged(picture):
+        # By way of the model, whose variables live as long as it does.
+        return model.signatures["serving_default"](**{_INPUT: tf.constant(picture)})[_OUTPUT]
+
+    # One by one, since it bounds what one request may hold.
+    return lambda pictures: np.concatenate([enlarged(one) for one in np.split(pictures, len(pictures))])
+
+
+def _bytes(picture):
+    """`images.to_uint8` a few rows at a time, without its copies of a large picture."""
+    found = np.empty(picture.shape, np.uint8)
+    rows = max(1, _SIDE**2 // picture.shape[1])
+    for top in range(0, len(picture), rows):
+        found[top:top + rows] = images.to_uint8(picture[top:top + rows])
+    return found

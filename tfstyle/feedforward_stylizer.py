@@ -1,0 +1,139 @@
+"""One style in one pass: pictures painted by a network that was trained for a single painting."""
+
+import os
+import re
+
+import numpy as np
+import tensorflow as tf
+
+from tfstyle import images
+from tfstyle.checks import InputError, check_choice
+from tfstyle.controls import PRECISIONS, Controls, check_model, saved_card
+from tfstyle.foreign import loaded
+from tfstyle.machine import limit_arenas, resolve
+from tfstyle.nets import fast_style_transfer, network_files
+from tfstyle.nets.feedforward import FeedForwardConfig
+from tfstyle.stylizer import BASE, check_backend, check_fits, checked_contents, in_portions, traced_pictures
+from tfstyle.weights.files import STYLE, shipped, shipped_styles
+
+__all__ = ["FeedForwardStylizer"]
+
+# Memory, estimated: bytes a pixel for each channel at full and at half the sides, where networks are the largest.
+_PAINT = {"float32": 10, "bfloat16": 5}
+_INPUT, _OUTPUT = "content_image", "stylized_image"  # of a SavedModel's signature
+
+
+class FeedForwardStylizer:
+    """Paints pictures in the one style of its network. Keep one for many pictures: building it takes a second or two.
+
+    Args:
+        model: name of a network shipped with tfstyle (`tfstyle.weights.files.shipped_styles`); the path of an .npz or
+            .keras file (`tfstyle.nets.network_files.save`); the folder of a checkpoint of fast-style-transfer, which
+            holds manifest.json; or the folder of a SavedModel that tfstyle has made of such a network.
+        precision: "float32", "bfloat16", or "auto": bfloat16 where the processor has it. Convolutions only; statistics
+            are float32 always. A SavedModel computes in its own: "auto".
+
+    Attributes:
+        least_side: the least side in px of a picture that the network paints.
+
+    Raises:
+        InputError: no such model, a damaged one or one of another kind, or bfloat16 where it would be emulated.
+
+    Source: Johnson, Alahi and Fei-Fei, ECCV 2016 (arXiv:1603.08155).
+    """
+
+    def __init__(self, model, *, precision="auto"):
+        check_backend()
+        kind = check_model(model)
+        check_choice("precision", precision, PRECISIONS)
+        self.model = os.fsdecode(model)
+        if kind != "style":
+            raise InputError(f"The model {self.model!r} paints in any style; use tfstyle.ArbitraryStylizer for it.")
+        limit_arenas()
+        card = None if self.model in shipped_styles() else saved_card(self.model)
+        if card is not None:
+            if precision != "auto":
+                raise InputError(f"The model {self.model!r} computes in its own precision; use precision='auto'.")
+            dtype, widths, self.least_side = "float32", FeedForwardConfig("paper").widths, card["least_side"]
+            self._paint = _signature(self.model)
+        else:
+            dtype = resolve(precision)
+            network, config = _network(self.model, "mixed_bfloat16" if dtype == "bfloat16" else "float32")
+            widths, self.least_side = config.widths, config.least_side
+            self._paint = traced_pictures(network)
+        self._pixel = 100 + _PAINT[dtype] * sum(widths[:2])
+
+    def stylize(self, content, *, size=512):
+        """Paints one picture.
+
+        Args:
+            content: a picture of any kind.
+            size: long side of the result in px; None keeps the content's own.
+
+        Returns:
+            PIL image of the content's shape at `size`: RGB, or RGBA if the content has alpha.
+
+        Raises:
+            InputError: a picture or size that does not work, a side below `least_side`, or too little memory.
+        """
+        Controls(size=size)
+        photo = images.read(content, name="content picture", size=size)
+        return images.to_pil(self._painted(photo.rgb[None])[0], photo.alpha)
+
+    def stylize_batch(self, contents):
+        """Paints pictures of one shape: what `stylize` gives for each alone.
+
+        Args:
+            contents: (N, H, W, 3) float32 in [0, 1].
+
+        Returns:
+            (N, H, W, 3) float32 in [0, 1].
+
+        Raises:
+            InputError: another shape or values, a side below `least_side`, or too little memory.
+        """
+        return self._painted(checked_contents(contents))
+
+    def _painted(self, contents):
+        height, width = contents.shape[1:3]
+        if min(height, width) < self.least_side:
+            raise InputError(
+                f"The model {self.model!r} paints pictures of at least {self.least_side} px a side, and this one has "
+                f"{width}x{height} px; use a larger size."
+            )
+        check_fits(self._need, height, width)
+        return in_portions(self._paint, contents)
+
+    def _need(self, height, width):
+        """Peak memory in bytes, roughly."""
+        return BASE + height * width * self._pixel
+
+
+def _network(model, dtype):
+    """(keras.Model, its config) of a shipped name, a file, or the folder of a checkpoint."""
+    if model in shipped_styles():
+        file = STYLE.format(model)
+        return network_files.load((file, shipped(file)[0]), "style", dtype)
+    if os.path.isdir(model):
+        return fast_style_transfer.load(model, dtype)
+    return network_files.load(model, "style", dtype)
+
+
+def _signature(folder):
+    """What one of our SavedModels is served by, as a function of pictures (N, H, W, 3)."""
+    model = loaded(folder)
+    call = dict(model.signatures).get("serving_default")
+    if call is None or _INPUT not in call.structured_input_signature[1] or _OUTPUT not in call.structured_outputs:
+        raise InputError(f"The SavedModel {folder!r} has no signature that paints in one style; export it anew.")
+
+    def painted(picture):
+        try:
+            # By way of the model, whose variables live as long as it does.
+            return model.signatures["serving_default"](**{_INPUT: tf.constant(picture)})[_OUTPUT]
+        except tf.errors.InvalidArgumentError as error:
+            sentence = re.search(r"assertion failed: \[(.*?\.)\]", error.message)
+            told = sentence[1] if sentence else "it was made for others; export it anew."
+            raise InputError(f"The model {folder!r} refuses the picture: {told}") from error
+
+    # One by one, since it bounds what one request may hold.
+    return lambda pictures: np.concatenate([painted(one) for one in np.split(pictures, len(pictures))])
