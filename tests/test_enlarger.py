@@ -315,7 +315,7 @@ def test_bfloat16_where_it_would_be_emulated(models, monkeypatch, refusal):
 
 def test_another_backend_is_said_so(models, monkeypatch, refusal):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    assert "needs Keras on TensorFlow and it runs on jax" in refusal(tfstyle.Enlarger, models["x4"])
+    assert "needs Keras on TensorFlow here and it runs on jax" in refusal(tfstyle.Enlarger, models["x4"])
 
 
 # Models

@@ -111,7 +111,10 @@ def test_choices_are_those_of_the_networks_that_enlarge():
         assert SuperResConfig(s.factor, s.width, s.blocks, s.normalization, s.residual) == SuperResConfig(factor)
         assert s.crop // factor >= 5  # half of the first convolution is reflected around
     for judge in meta["loss_network"]["choices"]:
-        layer_info(SuperResSettings().feature_layer, judge)
+        for layer in SuperResSettings().feature_layers:
+            layer_info(layer, judge)
+    with pytest.raises(InputError, match="feature_layers is empty"):
+        SuperResSettings(feature_layers=())
 
 
 def test_layers_that_are_left_out_are_ours_or_the_paper_s():

@@ -20,8 +20,8 @@ from tfstyle.train.superres import Pairs, Training, train_superres
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 TINY = SuperResSettings(
-    crop=32, photos=2, feature_layer="relu1_2", feature_weight=2.0, pixel_weight=3.0, tv_weight=0.125, width=4,
-    blocks=1,
+    crop=32, photos=2, feature_layers=("relu1_2", "relu2_2"), feature_weight=2.0, pixel_weight=3.0, tv_weight=0.125,
+    width=4, blocks=1,
 )
 EIGHT = dataclasses.replace(TINY, factor=8, crop=48, normalization="none", residual=True)
 PACE = SuperResPace(steps=3, warmup=1, average=0.5, log_every=1, checkpoint_every=1, precision="float32", workers=1)
@@ -90,10 +90,12 @@ def test_the_loss_by_hand(photos, settings):
     loss = float(model.compute_loss(x=batch, y_pred=image))
     found = {name: float(one.result()) for name, one in model.trackers.items()}
     photo = (batch["photo"] / 255).astype("float32")
-    features, wanted = (numbers(model.judge(some)["relu1_2"]) for some in (image, photo))
-    error = ((features - wanted) ** 2).mean(axis=(1, 2, 3)) / (wanted**2).mean(axis=(1, 2, 3))
+    errors = []
+    for layer in settings.feature_layers:
+        features, wanted = (numbers(model.judge(some)[layer]) for some in (image, photo))
+        errors.append(((features - wanted) ** 2).mean(axis=(1, 2, 3)) / (wanted**2).mean(axis=(1, 2, 3)))
     large = numbers(image)
-    np.testing.assert_allclose(found["features"], error.mean(), rtol=1e-3)
+    np.testing.assert_allclose(found["features"], np.mean(errors), rtol=1e-3)
     np.testing.assert_allclose(found["pixels"], ((large - photo) ** 2).mean(), rtol=1e-4)
     tv = sum(np.abs(np.diff(large, axis=axis)).mean() for axis in (1, 2))
     np.testing.assert_allclose(found["tv"], tv, rtol=0.02, atol=0.002)  # the corner of |d| is rounded off
@@ -202,5 +204,5 @@ def test_what_does_not_fit(photos, finished, tmp_path, refusal):
     said = refusal(train_superres, photos, tmp_path, other, PACE, init=finished / "weights.npz")
     assert "weights.npz is of a network of another shape; " in said and "width=4" in said
     assert "in which width was 4, not 5" in refusal(train_superres, photos, finished, other, PACE)
-    lost = dataclasses.replace(TINY, feature_layer="relu1_9")
+    lost = dataclasses.replace(TINY, feature_layers="relu1_9")
     assert refusal(train_superres, photos, tmp_path, lost, PACE).startswith("vgg19 has no layer 'relu1_9'; ")

@@ -136,10 +136,13 @@ class SuperResSettings:
         "default", "of it: default (shipped, vgg19), imagenet (downloaded once by Keras) or the path of a file",
         group="loss",
     )
-    feature_layer: str = setting("relu2_2", "layer whose features are to be reconstructed", group="loss")
+    feature_layers: tuple[str, ...] = setting(
+        ("relu2_2",), "layers whose features are to be reconstructed; relu2_2 alone is the paper's choice, relu1_2 beside "
+        "it keeps a fine grid out of flat areas", group="loss",
+    )
     feature_weight: float = setting(
-        1.0, "weight of the features' relative squared error; 0 with a pixel weight is the paper's comparison",
-        group="loss", low=0.0,
+        1.0, "weight of the features' relative squared error, the mean over the layers; 0 with a pixel weight is the "
+        "paper's comparison", group="loss", low=0.0,
     )
     pixel_weight: float = setting(0.0, "weight of the pixels' mean squared error", group="loss", low=0.0)
     tv_weight: float = setting(0.0, "weight of total variation, against grain", group="loss", low=0.0)
@@ -164,5 +167,7 @@ class SuperResSettings:
                 f"crop must be at least {5 * self.factor} for factor={self.factor}, so that 5 small pixels are left; "
                 f"received {self.crop}."
             )
+        if not self.feature_layers:
+            raise InputError("feature_layers is empty; name one or more, such as relu2_2.")
         if not self.feature_weight and not self.pixel_weight:
             raise InputError("feature_weight and pixel_weight are both 0, so that nothing is learned; raise one.")

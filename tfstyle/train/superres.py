@@ -96,7 +96,7 @@ class Training(keras.Model):
         self.config = SuperResConfig(s.factor, s.width, s.blocks, s.normalization, s.residual)
         self.network = superres(self.config, dtype)
         self.judge = vgg(
-            s.feature_layer, network=s.loss_network, weights=s.loss_weights,
+            s.feature_layers, network=s.loss_network, weights=s.loss_weights,
             dtype="bfloat16" if dtype == "mixed_bfloat16" else "float32",
         )
         self.trackers = {term: keras.metrics.Mean(term) for term in self.TERMS}
@@ -116,7 +116,9 @@ class Training(keras.Model):
         pixels, tv = ops.mean(ops.square(y_pred - photo)), total_variation(y_pred)
         features = ops.zeros(())
         if s.feature_weight:
-            features = content_loss(self.judge(y_pred)[s.feature_layer], self.judge(photo)[s.feature_layer])
+            found, wanted = self.judge(y_pred), self.judge(photo)
+            errors = [content_loss(found[name], wanted[name]) for name in s.feature_layers]
+            features = sum(errors) / len(errors)
         terms = (features, pixels, tv)
         for term, value in zip(self.TERMS, terms, strict=True):
             self.trackers[term].update_state(value)

@@ -1,0 +1,62 @@
+"""What the shipped networks for one style and the one that enlarges are worth, on small real pictures."""
+
+import pathlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tfstyle
+from tfstyle import images
+from tfstyle.images.reduction import low_resolution
+from tfstyle.metrics import Evaluator, perceptual_distance
+from tfstyle.weights.files import HERE, STYLE, shipped_factors, shipped_styles
+
+DATA = pathlib.Path(__file__).parent / "data"
+PAINTINGS = pathlib.Path(__file__).parents[1] / "examples" / "style"
+# Mean colors of the pictures, to tell each by: ink on paper, a red evening, a blue night, yellow.
+COLORS = {
+    "dusk": lambda red, green, blue: red > blue and max(red, green, blue) < 0.45,
+    "ink": lambda red, green, blue: max(red, green, blue) - min(red, green, blue) < 0.12,
+    "night": lambda red, green, blue: blue > 0.9 * red and max(red, green, blue) < 0.45,
+    "sunflowers": lambda red, green, blue: min(red, green) > 1.3 * blue,
+}
+
+
+@pytest.fixture(scope="module")
+def painted():
+    """{name: china_128.jpg by that network, uint8}."""
+    return {name: np.asarray(tfstyle.stylize(DATA / "china_128.jpg", model=name, size=256)) for name in COLORS}
+
+
+def test_four_styles_are_shipped_small():
+    assert sorted(shipped_styles()) == sorted(COLORS)
+    for name in shipped_styles():
+        assert (HERE / STYLE.format(name)).stat().st_size <= 3.5e6
+
+
+@pytest.mark.parametrize("name", COLORS)
+def test_each_paints_in_colors_of_its_own(painted, name):
+    assert COLORS[name](*painted[name].mean(axis=(0, 1)) / 255)
+    assert sum(fits(*painted[name].mean(axis=(0, 1)) / 255) for fits in COLORS.values()) == 1
+
+
+def test_ink_is_nearer_to_its_painting_than_the_network_for_any_style(painted):
+    photo, painting = DATA / "china_128.jpg", PAINTINGS / "ink.jpg"
+    measure = Evaluator(256)
+    ours = measure(photo, painting, painted["ink"])
+    others = measure(photo, painting, tfstyle.stylize(photo, painting, size=256))
+    assert ours["style_rel"] < 0.8 * others["style_rel"]
+    assert ours["content_loss"] < others["content_loss"]
+
+
+@pytest.mark.parametrize("factor", [4])
+def test_enlarged_pictures_are_nearer_to_the_large_ones_than_bicubic(factor):
+    assert factor in shipped_factors()
+    ours, bicubic = [], []
+    for name in ("china_128.jpg", "coffee_96.jpg", "chelsea_96.jpg"):
+        small, large = low_resolution(images.to_uint8(images.read(DATA / name).rgb), factor)
+        plain = Image.fromarray(small).resize(large.shape[1::-1], Image.Resampling.BICUBIC)
+        ours.append(perceptual_distance(large, np.asarray(tfstyle.enlarge(small, factor))))
+        bicubic.append(perceptual_distance(large, np.asarray(plain)))
+    assert np.mean(ours) < 0.85 * np.mean(bicubic)
