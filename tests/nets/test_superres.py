@@ -56,9 +56,8 @@ def test_reach(factor, blocks):
 
 
 def test_the_paper_s_reach_leaves_a_margin_of_pixels():
-    """Factor 4: 4 of the 9 x 9, two of each block, 1/2 and 1/4 of the expansions, 1 of the last; rounded up."""
-    assert SuperResConfig().reach == 14 + 1
-    assert SuperResConfig(8).reach == 14 + 1  # 1/2, 1/4, 1/8 and 1/2
+    """4 of the 9 x 9 convolution, two of each block, 3 of all that comes after."""
+    assert SuperResConfig().reach == SuperResConfig(8).reach == 4 + 8 + 3
 
 
 def test_what_is_missing_is_added_to_the_bilinear_picture():
