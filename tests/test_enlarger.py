@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 
 import keras
 import numpy as np
@@ -161,7 +162,7 @@ def test_colors_are_those_of_the_picture_unless_told(engine, wholes, photo):
 
 def test_alpha_is_enlarged_bicubically(engine, photo):
     alpha = np.random.default_rng(3).random(photo.shape[:2], np.float32)
-    rgba = images.to_uint8(np.dstack([photo, alpha]))
+    rgba = images.to_uint8(np.dstack([photo, np.float32(0.1) + np.float32(0.9) * alpha]))
     image = engine.enlarge(rgba)
     assert image.mode == "RGBA"
     plane = Image.fromarray(rgba[..., 3] / np.float32(255)).resize((4 * 61, 4 * 45), Image.Resampling.BICUBIC)
@@ -185,6 +186,50 @@ def test_bytes_are_made_by_rows(monkeypatch, photo):
     for side in (1, 16, 1024):
         monkeypatch.setattr(enlarger, "_SIDE", side)
         np.testing.assert_array_equal(enlarger._bytes(photo), wanted)
+
+
+@pytest.mark.parametrize("alpha", [None, 1.0])
+def test_a_gray_picture_stays_gray(engine, wholes, photo, alpha):
+    gray = photo.mean(-1, keepdims=True).repeat(3, axis=-1)
+    assert np.ptp(wholes["x4"](gray[None])[0], axis=-1).max() > 0.1, "the network itself paints colors"
+    picture = gray if alpha is None else np.dstack([gray, np.full_like(gray[..., 0], alpha)])
+    found = pixels(engine.enlarge(picture))[..., :3]
+    assert np.ptp(found, axis=-1).max() == 0 and np.ptp(found) > 50
+    assert np.ptp(engine.enlarge_batch(np.stack([gray, photo]))[0], axis=-1).max() == 0
+    assert np.ptp(engine.enlarge_batch(np.stack([gray, photo]))[1], axis=-1).max() > 0
+
+
+def test_hidden_colors_do_not_count(engine, monkeypatch, photo):
+    """A perfect network gives back what can be seen, whatever lies under the rest."""
+    monkeypatch.setattr(engine, "_network", lambda small: small.repeat(4, axis=1).repeat(4, axis=2))
+    rgba = images.to_uint8(np.dstack([photo, np.ones_like(photo[..., 0])]))
+    rgba[:, :30, 3] = 0
+    for color in (0, 255):
+        rgba[:, :30, :3] = color
+        found = pixels(engine.enlarge(rgba))
+        np.testing.assert_array_equal(found[:, 120:, :3], rgba[:, 30:, :3].repeat(4, axis=0).repeat(4, axis=1))
+    rgba[:, :30, :3] = [0, 0, 255]
+    rgba[:, 30:, :3] = rgba[:, 30:, 1:2]
+    assert np.ptp(pixels(engine.enlarge(rgba))[..., :3], axis=-1).max() == 0, "gray, as far as can be seen"
+    rgba[..., 3] = 0
+    assert (pixels(engine.enlarge(rgba))[..., 3] == 0).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_network_that_paints_no_numbers(models, engine, monkeypatch, photo, refusal, value):
+    run = engine._network
+    monkeypatch.setattr(engine, "_network", lambda small: np.where(np.arange(3) == 1, value, run(small)))
+    for match in (True, False):
+        said = f"The model {str(models['x4'])!r} paints values that are no numbers; give another."
+        assert refusal(engine.enlarge, photo, match_histogram=match) == said
+        assert refusal(engine.enlarge_batch, photo[None], match_histogram=match) == said
+
+
+@pytest.mark.parametrize("shape", [(1, 45, 61, 3), (1, 360, 488, 3), (1, 180, 244, 1), (180, 244, 3)])
+def test_a_network_that_enlarges_otherwise(engine, monkeypatch, photo, refusal, shape):
+    monkeypatch.setattr(engine, "_network", lambda small: np.zeros(shape, np.float32))
+    said = refusal(engine.enlarge, photo)
+    assert f" makes {shape} of (1, 45, 61, 3), which is not 4 times as large; give another." in said
 
 
 # Batches
@@ -231,6 +276,9 @@ def test_the_function_keeps_its_enlarger_until_the_file_changes(models, tmp_path
     bare = tfstyle.enlarge(photo, 4, model=str(path), precision="float32", match_histogram=False)
     np.testing.assert_array_equal(pixels(bare), pixels(engine.enlarge(photo, match_histogram=False)))
     assert enlarger._enlarger.cache_info().hits == before.hits + 1
+    path.write_bytes(models["x8"].read_bytes())
+    os.utime(path, ns=(2, 2))
+    assert tfstyle.enlarge(photo, model=path, precision="float32").size == (8 * 61, 8 * 45)
     path.write_bytes(models["plain"].read_bytes())
     os.utime(path, ns=(1, 1))
     assert (pixels(tfstyle.enlarge(photo, model=path, precision="float32")) != pixels(first)).any()
@@ -238,7 +286,7 @@ def test_the_function_keeps_its_enlarger_until_the_file_changes(models, tmp_path
 
 def test_settings_are_written_once():
     fields = {field.name: field.default for field in dataclasses.fields(enlarge_settings.EnlargeSettings)}
-    assert fields == {"factor": 4, "match_histogram": True, "model": "default", "precision": "auto"}
+    assert fields == {"factor": None, "match_histogram": True, "model": "default", "precision": "auto"}
     assert enlarge_settings.FACTORS == FACTORS
 
 
@@ -366,6 +414,83 @@ def test_a_model_of_another_factor(models, saved_model, refusal):
         assert refusal(tfstyle.Enlarger, model, factor=other) == said
 
 
+def test_the_factor_is_the_models_own(models, saved_model, tmp_path, monkeypatch, photo, refusal):
+    network_files.save(tmp_path / "eight.keras", *network_files.load(models["x8"], "superres"))
+    for model, factor in ((models["x8"], 8), (tmp_path / "eight.keras", 8), (models["x4"], 4), (saved_model, 4)):
+        assert enlarge_settings.model_factor(model) == enlarge_settings.model_factor(model, factor) == factor
+        assert tfstyle.enlarge(photo[:16, :20], model=model, precision="float32").size == (20 * factor, 16 * factor)
+    assert [enlarge_settings.model_factor("default", factor) for factor in (None, 4, 8)] == [4, 4, 8]
+    said = f"The model {str(models['x8'])!r} enlarges by 8, not by 4; give factor=8 or another model."
+    monkeypatch.setattr(network_files, "load", pytest.fail)
+    assert refusal(tfstyle.enlarge, photo, 4, model=models["x8"]) == said
+    np.savez(tmp_path / "odd.npz", config=np.frombuffer(b'{"kind": "superres", "factor": 3}', np.uint8))
+    assert refusal(tfstyle.enlarge, photo, model=tmp_path / "odd.npz") == (
+        f"{tmp_path / 'odd.npz'} does not say by how much it enlarges, or is damaged: give another model."
+    )
+
+
+def told(folder, source, **more):
+    """A copy of a SavedModel whose card says something else."""
+    shutil.copytree(source, folder)
+    card = folder / "assets.extra" / "tfstyle.json"
+    card.write_text(json.dumps(json.loads(card.read_text()) | more))
+    return folder
+
+
+@pytest.mark.parametrize("most", [31**2, 36**2, 47**2])
+def test_tiles_of_deep_networks_fit_into_requests(engine, saved_model, monkeypatch, tmp_path, photo, most):
+    """Where twice the reach is more than half of what a request holds, tiles get small, and none too small."""
+    reach = CONFIGS["x4"].reach
+    other = tfstyle.Enlarger(told(tmp_path / "deep", saved_model, most_pixels=most, reach=reach), precision="float32")
+    small, seen = photo[None], []
+    monkeypatch.setattr(enlarger.tf, "constant", lambda part: seen.append(part.shape[1:3]) or part)
+    found = other.enlarge_batch(small, match_histogram=False)
+    np.testing.assert_allclose(found, engine.enlarge_batch(small, match_histogram=False), atol=2e-6)
+    assert len(seen) > 2 and max(map(np.prod, seen)) <= most and np.min(seen) >= 16
+
+
+@pytest.mark.parametrize(("most", "reach"), [(256, 0), (256, 7), (300, 8), (4096, 31), (961, 13)])
+def test_no_tile_is_too_large_or_too_small(engine, monkeypatch, most, reach):
+    side = int(most**0.5)
+    for name, value in (("_side", side), ("_most_side", side), ("_reach", reach)):
+        monkeypatch.setattr(engine, name, value)
+    for length in range(16, 200):
+        spans = engine._spans(length)
+        assert [place for span in spans for place in range(*span)] == list(range(length))
+        for first, last in spans:
+            start, end = engine._around(first, last, length)
+            assert 16 <= end - start <= side and 0 <= start <= max(0, first - reach)
+            assert min(length, last + reach) <= end <= length
+
+
+def test_requests_too_small_to_be_put_together(saved_model, tmp_path, monkeypatch, refusal):
+    monkeypatch.setattr(enlarger, "loaded", pytest.fail)
+    folder = told(tmp_path / "small", saved_model, most_pixels=1023, reach=16)
+    assert refusal(tfstyle.Enlarger, folder) == (
+        f"The SavedModel {str(folder)!r} takes requests too small to be put together; give the file that it was made "
+        "from."
+    )
+
+
+@pytest.mark.parametrize(("sentence", "words"), [
+    ("image must have at most 9 pixels.", "image must have at most 9 pixels."),
+    (None, "it was made for others; export it anew."),
+])
+def test_what_a_saved_model_refuses(saved_model, tmp_path, photo, refusal, sentence, words):
+    """Requests that it does not take after all, whatever its card says."""
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), name="image")])
+    def serve(image):
+        if sentence is None:
+            return {"enlarged_image": tf.reshape(image, (7, -1, 11, 13))}
+        with tf.control_dependencies([tf.debugging.Assert(tf.size(image) < 28, [sentence])]):
+            return {"enlarged_image": tf.identity(image)}
+
+    folder = told(tmp_path / "narrow", saved_model)
+    tf.saved_model.save(tf.Module(), str(folder), signatures={"serving_default": serve})
+    engine = tfstyle.Enlarger(folder)
+    assert refusal(engine.enlarge, photo) == f"The model {str(folder)!r} refuses the picture: {words}"
+
+
 def test_models_of_another_kind(network_file, saved_model, tmp_path, refusal):
     config = FeedForwardConfig(widths=(4, 4, 4, 4), blocks=1)
     network_files.save(tmp_path / "style.npz", feedforward(config), config)
@@ -384,10 +509,11 @@ def test_saved_models_of_another_kind(tmp_path, refusal):
     )
     os.mkdir(card.parent)
     says = {"kind": "superres", "least_side": 16, "factor": 4, "reach": 9, "most_pixels": 4096}
-    for key, value in (("factor", 3), ("factor", None), ("reach", "9"), ("most_pixels", None)):
+    for key, value in (("factor", 3), ("factor", None), ("factor", 4.0), ("reach", "9"), ("reach", -1),
+                       ("most_pixels", None), ("most_pixels", 255), ("most_pixels", True)):
         card.write_text(json.dumps(says | {key: value}))
         assert refusal(tfstyle.Enlarger, tmp_path) == (
-            f"The SavedModel {name} does not say by how much it enlarges; export it anew."
+            f"The SavedModel {name} does not say rightly how it enlarges; export it anew."
         )
     card.write_text(json.dumps(says | {"kind": "style"}))
     assert refusal(tfstyle.Enlarger, tmp_path).startswith(f"model {name} paints pictures and enlarges none; ")

@@ -122,7 +122,9 @@ def _kind_of_file(path):
     with zipfile.ZipFile(path) as file:
         layers = json.loads(file.read("config.json"))["config"]["layers"]
     heads = [layer["config"]["values"] for layer in layers if layer["class_name"] == "Head"]
-    return heads[0]["kind"] if heads else "arbitrary"
+    if heads:
+        return heads[0]["kind"]
+    return "arbitrary" if {"style_predictor", "transformer"} <= {layer["name"] for layer in layers} else None
 
 
 def saved_card(folder):

@@ -4,19 +4,26 @@ Nothing here imports TensorFlow: the command line checks with it before anything
 """
 
 import dataclasses
+import json
 import numbers
 import os
+import zipfile
 
+import numpy as np
 from PIL import Image
 
 from tfstyle.checks import InputError, closest
 from tfstyle.controls import ENDINGS, PRECISIONS, kind_of, saved_card
+from tfstyle.images import LEAST_SIDE
 from tfstyle.settings import check_fields, setting
 from tfstyle.weights.files import shipped_factors
 
-__all__ = ["FACTORS", "EnlargeSettings", "check_factor", "check_model", "enlarged_shape", "other_factor"]
+__all__ = [
+    "FACTORS", "EnlargeSettings", "check_factor", "check_model", "enlarged_shape", "model_factor", "other_factor",
+]
 
 FACTORS = (4, 8)
+_LEAST_REQUEST = LEAST_SIDE**2  # px that a SavedModel takes at least
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +34,9 @@ class EnlargeSettings:
         InputError: a value outside its range or not among its choices.
     """
 
-    factor: int = setting(4, "by which the sides grow: 4 or 8", group="picture")
+    factor: int | None = setting(
+        None, "by which the sides grow, 4 or 8; none takes the model's own, and 4 of those shipped", group="picture"
+    )
     match_histogram: bool = setting(
         True, "distribute the values of each channel as in the picture itself (arXiv:1603.08155, section 4.2)",
         group="picture",
@@ -41,7 +50,8 @@ class EnlargeSettings:
     )
 
     def __post_init__(self):
-        check_factor(self.factor)
+        if self.factor is not None:
+            check_factor(self.factor)
         check_fields(self)
 
 
@@ -69,7 +79,7 @@ def check_model(model, factor=None):
         raise InputError(f'model must be "default" or a path; received {model!r}.')
     name = os.fsdecode(model)
     if name == "default":
-        _check_shipped(EnlargeSettings.factor if factor is None else factor)
+        _check_shipped(FACTORS[0] if factor is None else factor)
         return None
     is_folder = os.path.isdir(name)
     if not is_folder and not os.path.isfile(name):
@@ -86,6 +96,30 @@ def check_model(model, factor=None):
     if kind is None:
         raise InputError(f"{name} holds no network that this tfstyle knows, or is damaged: give another file.")
     return _card(name, factor) if is_folder else None
+
+
+def model_factor(model, factor=None):
+    """By how much a model that `check_model` lets pass enlarges, as its file or folder says.
+
+    Args:
+        model: as `check_model` takes it.
+        factor: by which it is to enlarge; None for whatever it does.
+
+    Returns:
+        4 or 8.
+
+    Raises:
+        InputError: it enlarges by another factor, or does not say by which.
+    """
+    name = os.fsdecode(model)
+    if name == "default":
+        return FACTORS[0] if factor is None else factor
+    found = (saved_card(name) if os.path.isdir(name) else _head(name)).get("factor")
+    if type(found) is not int or found not in FACTORS:
+        raise InputError(f"{name} does not say by how much it enlarges, or is damaged: give another model.")
+    if factor not in (None, found):
+        raise other_factor(name, found, factor)
+    return found
 
 
 def other_factor(name, found, factor):
@@ -118,13 +152,25 @@ def _check_shipped(factor):
         )
 
 
+def _head(path):
+    """What a file says of its network, which is one that enlarges."""
+    if path.lower().endswith(".npz"):
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return json.loads(bytes(arrays["config"]))
+    with zipfile.ZipFile(path) as file:
+        layers = json.loads(file.read("config.json"))["config"]["layers"]
+    return next(layer["config"]["values"] for layer in layers if layer["class_name"] == "Head")
+
+
 def _card(folder, factor):
     """What the folder of a SavedModel says of a network that enlarges by `factor`."""
     card = saved_card(folder)
     if card is None:
         raise InputError(f"The SavedModel {folder!r} is none of tfstyle export superres; give another model.")
-    if card.get("factor") not in FACTORS or any(type(card.get(name)) is not int for name in ("reach", "most_pixels")):
-        raise InputError(f"The SavedModel {folder!r} does not say by how much it enlarges; export it anew.")
+    values = [card.get(name) for name in ("factor", "reach", "most_pixels")]
+    if (any(type(value) is not int for value in values) or card["factor"] not in FACTORS or card["reach"] < 0
+            or card["most_pixels"] < _LEAST_REQUEST):
+        raise InputError(f"The SavedModel {folder!r} does not say rightly how it enlarges; export it anew.")
     if factor not in (None, card["factor"]):
         raise other_factor(folder, card["factor"], factor)
     return card

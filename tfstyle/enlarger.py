@@ -4,6 +4,7 @@ import functools
 import itertools
 import math
 import os
+import re
 
 import numpy as np
 import tensorflow as tf
@@ -12,7 +13,15 @@ from PIL import Image
 from tfstyle import images
 from tfstyle.checks import InputError, check_choice
 from tfstyle.controls import PRECISIONS
-from tfstyle.enlarge_settings import EnlargeSettings, check_factor, check_model, enlarged_shape, other_factor
+from tfstyle.enlarge_settings import (
+    FACTORS,
+    EnlargeSettings,
+    check_factor,
+    check_model,
+    enlarged_shape,
+    model_factor,
+    other_factor,
+)
 from tfstyle.foreign import loaded
 from tfstyle.images.color import match_histograms
 from tfstyle.machine import available, limit_arenas, resolve
@@ -32,18 +41,18 @@ _WIDTH = 64  # channels, where a SavedModel does not say: the paper's
 _INPUT, _OUTPUT = "image", "enlarged_image"  # of a SavedModel's signature
 
 
-def enlarge(picture, factor=4, *, model="default", match_histogram=True, precision="auto"):
+def enlarge(picture, factor=None, *, model="default", match_histogram=True, precision="auto"):
     """Enlarges a picture by a network that adds the detail.
 
     Args:
         picture: path, bytes, PIL image, or array or tensor (H, W), (H, W, 1 | 3 | 4), uint8 in 0..255 or float in
             [0, 1], of at least 16 px a side.
-        factor: by which the sides grow: 4 or 8.
+        factor: by which the sides grow, 4 or 8; None for what a model at a path does, and for 4 by "default".
         model, precision: as `tfstyle.Enlarger` takes them; keep one of those for many pictures.
         match_histogram: as `tfstyle.Enlarger.enlarge` takes it.
 
     Returns:
-        PIL image of `factor` times the sides: RGB, or RGBA if the picture has alpha.
+        PIL image of as many times the sides: RGB, or RGBA if the picture has alpha.
 
     Raises:
         InputError: a picture or setting that does not work, in one sentence.
@@ -52,7 +61,8 @@ def enlarge(picture, factor=4, *, model="default", match_histogram=True, precisi
     """
     settings = EnlargeSettings(factor, match_histogram, model, precision)
     check_model(settings.model, settings.factor)
-    enlarger = _enlarger(settings.model, settings.factor, settings.precision, _stamp(settings.model))
+    factor = model_factor(settings.model, settings.factor)
+    enlarger = _enlarger(settings.model, factor, settings.precision, _stamp(settings.model))
     return enlarger.enlarge(picture, match_histogram=settings.match_histogram)
 
 
@@ -80,14 +90,16 @@ class Enlarger:
         model: "default", the network shipped with tfstyle for that factor; the path of an .npz or .keras file of one
             (`tfstyle.nets.network_files.save`); or the folder of a SavedModel as tfstyle exports it.
         factor: 4 or 8; None for what a model at a path does, and for 4 by "default".
-        precision: of the convolutions: "float32", "bfloat16", or "auto": bfloat16 where the processor has it.
+        precision: of the convolutions: "float32", "bfloat16", or "auto": bfloat16 where the processor has it. A
+            SavedModel computes in its own and takes no "bfloat16".
 
     Attributes:
         model: its name or path.
         factor: by which the sides grow.
 
     Raises:
-        InputError: no such model, a damaged one, one of another kind or factor, or bfloat16 where it would be emulated.
+        InputError: no such model, a damaged one, one of another kind or factor, a SavedModel that takes small
+            requests alone, or bfloat16 where it would be emulated.
 
     Source: Johnson et al., ECCV 2016 (arXiv:1603.08155).
     """
@@ -103,14 +115,21 @@ class Enlarger:
         if card is not None:
             if precision == "bfloat16":
                 raise InputError(f"The model {self.model!r} computes in its own precision; use precision='auto'.")
+            self.factor, self._reach, self._width = card["factor"], card["reach"], _WIDTH
+            self._most_side = math.isqrt(card["most_pixels"])
+            if self._most_side <= 2 * self._reach:
+                raise InputError(
+                    f"The SavedModel {self.model!r} takes requests too small to be put together; give the file that it "
+                    "was made from."
+                )
             self._network, self._dtype = _signature(self.model), "float32"
-            self.factor, self._reach, self._width, most = card["factor"], card["reach"], _WIDTH, card["most_pixels"]
         else:
             self._dtype = resolve(precision)
             network, config = _network(self.model, factor, self._dtype)
             self._network = traced_pictures(network)
-            self.factor, self._reach, self._width, most = config.factor, config.reach, config.width, math.inf
-        self._side = min(_SIDE // self.factor, math.isqrt(min(most, _SIDE**2)))  # of a tile, before it is enlarged
+            self.factor, self._reach, self._width = config.factor, config.reach, config.width
+            self._most_side = math.inf
+        self._side = min(_SIDE // self.factor, self._most_side)  # of a tile, before it is enlarged
 
     def enlarge(self, picture, *, match_histogram=True):
         """Enlarges one picture.
@@ -118,20 +137,21 @@ class Enlarger:
         Args:
             picture: a picture of any kind that `tfstyle.images.read` takes, of at least 16 px a side.
             match_histogram: whether to distribute the values of each channel as in the picture itself, which takes
-                back what the network does to the colors as a whole.
+                back what the network does to the colors as a whole. What is transparent does not count, and a gray
+                picture stays gray.
 
         Returns:
             PIL image of `factor` times the sides: RGB, or RGBA if the picture has alpha, which is enlarged bicubically.
 
         Raises:
-            InputError: no usable picture, or too little memory.
+            InputError: no usable picture, too little memory, or a model that does not enlarge it.
         """
         EnlargeSettings(match_histogram=match_histogram)
         small = images.read(picture, name="picture")
         self._check_fits(1, *small.rgb.shape[:2])
         large = self._enlarged(small.rgb[None])[0]
         if match_histogram:
-            large = match_histograms(large, small.rgb)
+            large = self._matched(large, small.rgb, small.alpha)
         return images.to_pil(_bytes(large), None if small.alpha is None else self._enlarged_alpha(small.alpha))
 
     def enlarge_batch(self, pictures, *, match_histogram=True):
@@ -145,7 +165,7 @@ class Enlarger:
             (N, factor H, factor W, 3) float32 in [0, 1].
 
         Raises:
-            InputError: other shapes or values, or too little memory.
+            InputError: other shapes or values, too little memory, or a model that does not enlarge them.
         """
         EnlargeSettings(match_histogram=match_histogram)
         try:
@@ -159,7 +179,7 @@ class Enlarger:
         large = self._enlarged(small)
         if match_histogram:
             for one, reference in zip(large, small, strict=True):
-                one[:] = match_histograms(one, reference)
+                one[:] = self._matched(one, reference)
         return large
 
     def _enlarged(self, pictures):
@@ -175,20 +195,50 @@ class Enlarger:
             )
             place = tuple(slice(self.factor * first, self.factor * last) for first, last in (rows, columns))
             for i in range(0, count, step):
-                found = np.asarray(self._network(pictures[i:i + step, top:bottom, left:right]))
+                found = self._tile(pictures[i:i + step, top:bottom, left:right])
                 large[i:i + step, *place] = found[:, *inner]
         return large.clip(0, 1, out=large)
 
+    def _tile(self, pictures):
+        """What the network answers, which must be larger pictures."""
+        found = np.asarray(self._network(pictures))
+        count, height, width, _ = pictures.shape
+        if found.shape != (count, self.factor * height, self.factor * width, 3):
+            raise InputError(
+                f"The model {self.model!r} makes {found.shape} of {pictures.shape}, which is not {self.factor} times "
+                "as large; give another."
+            )
+        if not np.isfinite(found).all():
+            raise InputError(f"The model {self.model!r} paints values that are no numbers; give another.")
+        return found
+
+    def _matched(self, large, small, alpha=None):
+        """An enlarged picture in the colors of the small one, as far as these can be seen."""
+        seen = None if alpha is None or not (alpha > 0).any() else alpha > 0
+        colors = small if seen is None else small[seen]
+        if (colors == colors[..., :1]).all():
+            large = np.repeat(large.mean(-1, keepdims=True), 3, axis=-1)
+        wide = None if seen is None else seen.repeat(self.factor, axis=0).repeat(self.factor, axis=1)
+        return match_histograms(large, small, wide, seen)
+
     def _spans(self, length):
-        """A side in parts of about one length, which fit into a tile with what lies around them."""
+        """A side in parts of about one length, which fit into a tile with what lies around them.
+
+        Half a tile at least, where the network is deep, but no more than a SavedModel takes.
+        """
         within = max(self._side // 2, self._side - 2 * self._reach)
+        within = min(within, self._most_side - 2 * self._reach)
         parts = 1 if length <= self._side else -(-length // within)
         edges = [length * i // parts for i in range(parts + 1)]
         return list(itertools.pairwise(edges))
 
     def _around(self, first, last, length):
-        """A part of a side with what its enlargement depends on: the border of the picture stays its border."""
-        return max(0, first - self._reach), min(length, last + self._reach)
+        """A part of a side with what its enlargement depends on: the border of the picture stays its border.
+
+        16 px at least, since models take no less.
+        """
+        end = min(length, max(last + self._reach, images.LEAST_SIDE))
+        return max(0, min(first - self._reach, end - images.LEAST_SIDE)), end
 
     def _enlarged_alpha(self, alpha):
         size = tuple(self.factor * side for side in alpha.shape[::-1])
@@ -210,7 +260,7 @@ class Enlarger:
 def _network(model, factor, dtype):
     """(keras.Model, its config) of "default" or a file."""
     if model == "default":
-        file = SUPERRES.format(EnlargeSettings.factor if factor is None else factor)
+        file = SUPERRES.format(FACTORS[0] if factor is None else factor)
         model = file, shipped(file)[0]
     # Under bfloat16, the weights of norms stay float32.
     network, config = network_files.load(model, "superres", "mixed_bfloat16" if dtype == "bfloat16" else dtype)
@@ -227,8 +277,13 @@ def _signature(folder):
         raise InputError(f"The SavedModel {folder!r} has no signature that enlarges; export it anew.")
 
     def enlarged(picture):
-        # By way of the model, whose variables live as long as it does.
-        return model.signatures["serving_default"](**{_INPUT: tf.constant(picture)})[_OUTPUT]
+        try:
+            # By way of the model, whose variables live as long as it does.
+            return model.signatures["serving_default"](**{_INPUT: tf.constant(picture)})[_OUTPUT]
+        except tf.errors.InvalidArgumentError as error:
+            sentence = re.search(r"assertion failed: \[(.*?\.)\]", error.message)
+            told = sentence[1] if sentence else "it was made for others; export it anew."
+            raise InputError(f"The model {folder!r} refuses the picture: {told}") from error
 
     # One by one, since it bounds what one request may hold.
     return lambda pictures: np.concatenate([enlarged(one) for one in np.split(pictures, len(pictures))])

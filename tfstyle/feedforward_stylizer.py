@@ -31,7 +31,7 @@ class FeedForwardStylizer:
             .keras file (`tfstyle.nets.network_files.save`); the folder of a checkpoint of fast-style-transfer, which
             holds manifest.json; or the folder of a SavedModel that tfstyle has made of such a network.
         precision: "float32", "bfloat16", or "auto": bfloat16 where the processor has it. Convolutions only; statistics
-            are float32 always. A SavedModel computes in its own: "auto".
+            are float32 always. A SavedModel computes in its own; leave it "auto".
 
     Attributes:
         least_side: the least side in px of a picture that the network paints.
@@ -52,7 +52,7 @@ class FeedForwardStylizer:
         limit_arenas()
         card = None if self.model in shipped_styles() else saved_card(self.model)
         if card is not None:
-            if precision != "auto":
+            if precision == "bfloat16":
                 raise InputError(f"The model {self.model!r} computes in its own precision; use precision='auto'.")
             dtype, widths, self.least_side = "float32", FeedForwardConfig("paper").widths, card["least_side"]
             self._paint = _signature(self.model)

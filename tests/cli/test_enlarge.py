@@ -15,26 +15,35 @@ from tfstyle import images
 from tfstyle.cli import main
 
 PLAIN = ("enlarge", "photo.png", "-o", "out.png")
-INPUTS = ["glass.png", "network.npz", "paint.png", "photo.png"]
+INPUTS = ["eight.npz", "glass.png", "network.npz", "paint.png", "photo.png"]
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory):
-    """Bytes of an .npz that enlarges by 4."""
+def networks(tmp_path_factory):
+    """Bytes of .npz files that enlarge, by their factors."""
     from tfstyle.nets import network_files
     from tfstyle.nets.superres import SuperResConfig, superres
 
-    config = SuperResConfig(4, width=4, blocks=1, normalization="none")
-    path = tmp_path_factory.mktemp("network") / "network.npz"
-    network_files.save(path, superres(config), config)
-    return path.read_bytes()
+    path, found = tmp_path_factory.mktemp("network") / "network.npz", {}
+    for factor in (4, 8):
+        config = SuperResConfig(factor, width=4, blocks=1, normalization="none")
+        network_files.save(path, superres(config), config)
+        found[factor] = path.read_bytes()
+    return found
 
 
 @pytest.fixture
-def model(folder, network):
+def model(folder, networks):
     """network.npz in the current folder: what --model is given."""
-    (folder / "network.npz").write_bytes(network)
+    (folder / "network.npz").write_bytes(networks[4])
     return ("--model", "network.npz")
+
+
+@pytest.fixture
+def eight(folder, networks):
+    """Another that enlarges by 8."""
+    (folder / "eight.npz").write_bytes(networks[8])
+    return ("--model", "eight.npz")
 
 
 @pytest.fixture
@@ -98,17 +107,27 @@ def test_without_shipped_weights(refused, files, monkeypatch):
     assert files() == []
 
 
-def test_a_model_of_another_factor(refused, files, model):
+def test_a_model_of_another_factor(refused, files, model, eight, asked):
     said = refused(*PLAIN, *model, "--factor", "8")
     assert said == "The model 'network.npz' enlarges by 4, not by 8; give factor=4 or another model."
-    assert files() == []
+    said = refused(*PLAIN, *eight, "--factor", "4")
+    assert said == "The model 'eight.npz' enlarges by 8, not by 4; give factor=8 or another model."
+    assert files() == [] and asked == []
 
 
-def test_bad_command_lines_import_no_tensorflow(folder, model, network_file):
+def test_the_models_own_factor(refused, files, eight, capsys, monkeypatch):
+    assert main([*PLAIN, *eight, "--factor", "none", "--precision", "float32"]) == 0
+    assert capsys.readouterr().out.startswith("out.png  640x480  ") and files() == ["out.png"]
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 64 * 80 * 60 - 1)
+    assert refused(*PLAIN, *eight).startswith("A 80x60 px picture would be 640x480 px, over the limit of 307199 ")
+
+
+def test_bad_command_lines_import_no_tensorflow(folder, model, eight, network_file):
     good = [*PLAIN, *model]
     lines = [
         ["enlarge"], ["enlarge", "gone.png", "-o", "out.png", *model], [*good, "--factor", "5"],
         [*good, "--model", "gone.npz"], [*good, "--model", str(network_file)], [*good, "-o", "out.gif"],
+        [*PLAIN, *eight, "--factor", "4"],
     ]
     code = f"""
 import sys
@@ -121,12 +140,16 @@ print([main(line) for line in {lines}], "tensorflow" in sys.modules)
     assert not (folder / "out.png").exists()
 
 
-def test_what_is_handed_on(folder, model, asked):
+def test_what_is_handed_on(folder, model, eight, asked):
     assert main([*PLAIN, *model]) == 0
     plain = {"model": "network.npz", "factor": 4, "precision": "auto", "shape": (60, 80, 3), "match_histogram": True}
     assert asked.pop() == plain
-    assert main([*PLAIN, *model, "--factor", "8", "--precision", "float32", "--no-match-histogram"]) == 0
-    assert asked.pop() == plain | {"factor": 8, "precision": "float32", "match_histogram": False}
+    assert main([*PLAIN, *eight]) == 0
+    assert asked.pop() == plain | {"model": "eight.npz", "factor": 8}
+    assert main([*PLAIN, *eight, "--factor", "8", "--precision", "float32", "--no-match-histogram"]) == 0
+    assert asked.pop() == plain | {
+        "model": "eight.npz", "factor": 8, "precision": "float32", "match_histogram": False,
+    }
 
 
 def test_the_line_and_the_picture(files, model, asked, capsys):

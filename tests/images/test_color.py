@@ -61,6 +61,27 @@ def test_a_rising_curve_of_the_reference_is_undone():
     np.testing.assert_array_equal(found, enlarged)
 
 
+def test_only_what_counts_makes_the_curves():
+    picture, reference, random = noise(20, 24), noise(10, 12, seed=5, levels=40), np.random.default_rng(6)
+    counted, others = random.random((20, 24)) < 0.4, random.random((10, 12)) < 0.6
+    found = match_histograms(picture, reference, counted, others)
+    wanted = match_histograms(picture[counted][None], reference[others][None])[0]
+    np.testing.assert_array_equal(found[counted], wanted)
+    for channel in range(3):
+        order = np.argsort(picture[..., channel], axis=None)
+        assert (np.diff(found[..., channel].ravel()[order]) >= 0).all(), "one curve for the others, too"
+    assert (found != match_histograms(picture, reference)).any()
+    found = match_histograms(picture, reference, np.ones((20, 24), bool), np.ones((10, 12), bool))
+    np.testing.assert_array_equal(found, match_histograms(picture, reference))
+
+
+@pytest.mark.parametrize("mask", [np.ones((4, 5), bool), np.zeros((4, 4), bool), np.ones((4, 4))])
+def test_masks_that_do_not_work(mask, refusal):
+    for masks in ((mask, None), (None, mask)):
+        said = refusal(match_histograms, noise(4, 4), noise(4, 4), *masks)
+        assert said.startswith("the pixels that count must be bool of shape (4, 4), and one of them at least; received")
+
+
 def test_order_and_ties_are_kept():
     picture, reference = noise(30, 30, levels=20), noise(17, 13, levels=200)
     found = match_histograms(picture, reference)

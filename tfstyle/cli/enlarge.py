@@ -10,12 +10,17 @@ from tfstyle import images
 from tfstyle.checks import check_number
 from tfstyle.cli import flags, outputs
 from tfstyle.cli.chatter import hushed
-from tfstyle.enlarge_settings import EnlargeSettings, check_model, enlarged_shape
+from tfstyle.enlarge_settings import (
+    EnlargeSettings,
+    check_model,
+    enlarged_shape,
+    model_factor,
+)
 
 EXAMPLES = """examples:
   tfstyle enlarge photo.jpg -o large.png
   tfstyle enlarge photo.jpg --no-match-histogram --quality 90 -o large.jpg
-  tfstyle enlarge photo.jpg --factor 8 --model mine.npz -o large.png
+  tfstyle enlarge photo.jpg --model mine.npz -o large.png
 """
 
 
@@ -37,8 +42,9 @@ def run(args):
     settings = EnlargeSettings(**flags.given(args, EnlargeSettings))
     quality = check_number("--quality", flags.number(args.quality), 1, 100, integer=True)
     check_model(settings.model, settings.factor)
+    factor = model_factor(settings.model, settings.factor)
     photo = images.read(args.photo, name="picture")
-    images.check_output(args.output, enlarged_shape(*photo.rgb.shape[:2], settings.factor))
+    images.check_output(args.output, enlarged_shape(*photo.rgb.shape[:2], factor))
     outputs.check_names([args.photo], {"--output": args.output})
 
     os.environ["KERAS_BACKEND"] = "tensorflow"  # the graph of the enlarger is its
@@ -51,7 +57,7 @@ def run(args):
 
     start = time.perf_counter()
     try:
-        enlarger = Enlarger(settings.model, factor=settings.factor, precision=settings.precision)
+        enlarger = Enlarger(settings.model, factor=factor, precision=settings.precision)
         large = enlarger.enlarge(photo, match_histogram=settings.match_histogram)
     except (MemoryError, tf.errors.ResourceExhaustedError):
         return _failed("memory ran out; use a smaller picture.")

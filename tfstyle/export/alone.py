@@ -31,7 +31,10 @@ class Alone(tf.Module):
         pair.check_backend()
         settings = ExportSettings(model=model, factor=factor)
         self._network, config = load(name, settings)
-        self._engine, self._file, self.note = name, settings.served_as(name), pair.NOTE
+        self._engine, self._file = name, settings.served_as(name)
+        self.note = pair.NOTE
+        if settings.shipped_file(name) is None:
+            self.note += " Its weights are under their maker's license."
         self._factor = config.factor if name == "superres" else 1
         self.least_side = getattr(config, "least_side", LEAST_SIDE)
         self.tf_variables = [v.value for v in self._network.variables]

@@ -9,7 +9,7 @@ __all__ = ["match_histograms"]
 _AT_ONCE = 2**20  # pixels looked up at once
 
 
-def match_histograms(picture, reference):
+def match_histograms(picture, reference, counted=None, reference_counted=None):
     """Each channel's values replaced so that they are distributed as in the reference.
 
     A value that stands at some share of its channel, ordered, becomes the reference's value at that share. The order
@@ -20,21 +20,25 @@ def match_histograms(picture, reference):
     Args:
         picture: (H, W, 3) float32 in [0, 1].
         reference: (h, w, 3) float32 in [0, 1], of any size.
+        counted: (H, W) bool, the pixels of the picture that make its histogram; None for all. The others are replaced
+            by the same curve.
+        reference_counted: (h, w) bool, likewise of the reference.
 
     Returns:
         A new (H, W, 3) float32.
 
     Raises:
-        InputError: other shapes or dtypes, or values that are no numbers.
+        InputError: other shapes or dtypes, values that are no numbers, or no pixel that counts.
 
     Source: Gonzalez and Woods, "Digital Image Processing", histogram specification; Johnson et al.
     (arXiv:1603.08155), section 4.2, have the colors of an enlarged picture from the small one by it.
     """
     picture, reference = _checked(picture, "picture"), _checked(reference, "reference")
+    ours, theirs = _checked_mask(counted, picture), _checked_mask(reference_counted, reference)
     result = np.empty_like(picture)
     rows = max(1, _AT_ONCE // picture.shape[1])
     for channel in range(3):
-        values, starts = _steps(picture[..., channel], reference[..., channel])
+        values, starts = _steps(picture[..., channel][ours], reference[..., channel][theirs])
         for top in range(0, len(picture), rows):
             part = picture[top:top + rows, :, channel]
             result[top:top + rows, :, channel] = values[np.searchsorted(starts, part, side="right")]
@@ -54,6 +58,19 @@ def _steps(source, target):
     first, end = (np.searchsorted(ordered, found, side=side) for side in ("left", "right"))
     following = np.where(end < size, ordered[np.minimum(end, size - 1)], np.float32(np.inf))
     return values, np.where((first + end) * target.size >= 2 * size * below, found, following)
+
+
+def _checked_mask(counted, picture):
+    """What takes the pixels that count out of a channel."""
+    if counted is None:
+        return ...
+    counted = np.asarray(counted)
+    if counted.dtype != bool or counted.shape != picture.shape[:2] or not counted.any():
+        raise InputError(
+            f"the pixels that count must be bool of shape {picture.shape[:2]}, and one of them at least; received "
+            f"{counted.dtype} of {counted.shape}."
+        )
+    return counted
 
 
 def _checked(picture, name):

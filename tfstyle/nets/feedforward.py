@@ -10,7 +10,7 @@ import keras
 from keras import layers as kl
 from keras import ops
 
-from tfstyle.checks import InputError, check_choice
+from tfstyle.checks import InputError, check_choice, check_number
 from tfstyle.nets.compact import compact
 from tfstyle.nets.layers import CropLike, InstanceNormalization, Reflect, ReflectToMultiple, TwiceAsLarge
 
@@ -36,7 +36,8 @@ class FeedForwardConfig:
         normalization: "instance", or "batch" as the paper of 2016.
 
     Raises:
-        InputError: an unknown choice, another number of widths, or a normalization that the network does not have.
+        InputError: an unknown choice, another number of widths, a number out of range, or a normalization that the
+            network does not have.
     """
 
     network: str = "compact"
@@ -53,6 +54,9 @@ class FeedForwardConfig:
             raise InputError(
                 f"widths must be {len(widths)} numbers for network={self.network!r}; received {len(self.widths)}."
             )
+        for width in self.widths:
+            check_number("widths", width, 1, 4096, integer=True)
+        check_number("blocks", self.blocks, 1, 64, integer=True)
         if self.network == "fast-style-transfer" and self.normalization != "instance":
             raise InputError("network='fast-style-transfer' has instance normalization only; leave the other out.")
 
@@ -93,9 +97,9 @@ def _of_the_paper(image, config, normalized, dtype):
     """The painted picture: the paper's layers, or those of fast-style-transfer."""
     foreign = config.network == "fast-style-transfer"
 
-    def conv(x, filters, kernel, name, stride=1, padding="same"):
+    def conv(x, filters, kernel, name, stride=1, padding="same", bias=False):
         return kl.Conv2D(
-            filters, kernel, strides=stride, padding=padding, use_bias=False, data_format="channels_last", dtype=dtype,
+            filters, kernel, strides=stride, padding=padding, use_bias=bias, data_format="channels_last", dtype=dtype,
             name=f"{name}_conv",
         )(x)
 
@@ -134,7 +138,7 @@ def _of_the_paper(image, config, normalized, dtype):
         x = residual(x, f"deep{block + 1}")
     for number, width in enumerate(reversed(config.widths[:-1]), start=1):
         x = enlarged(x, width, f"expand{number}")
-    x = conv(x, 3, 9, "paint")
+    x = conv(x, 3, 9, "paint", bias=not foreign)  # which normalization would take away
     if foreign:
         x = normalized(x, "paint_norm", "float32")
     x = ScaledTanh(150 / 255 if foreign else 0.5, dtype="float32", name="paint")(x)

@@ -114,6 +114,8 @@ def checked(values, key, shape, source):
         raise InputError(f"{source}: {key} has shape {values.shape}, but the network wants {shape}: give another file.")
     if values.dtype.kind != "f" and values.dtype.name != "bfloat16" or not np.isfinite(values).all():
         raise InputError(f"{source}: {key} has values that are not finite numbers: fetch the damaged file again.")
+    if key.endswith("moving_variance") and values.min() < 0:
+        raise InputError(f"{source}: {key} has values below 0: fetch the damaged file again.")
     return values.astype("float32")
 
 

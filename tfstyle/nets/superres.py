@@ -10,7 +10,7 @@ import math
 import keras
 from keras import layers as kl
 
-from tfstyle.checks import InputError, check_choice
+from tfstyle.checks import InputError, check_choice, check_number
 from tfstyle.nets.feedforward import ScaledTanh
 from tfstyle.nets.layers import Bilinear, ReflectConv
 
@@ -33,7 +33,7 @@ class SuperResConfig:
             learn; the paper's paints all of it.
 
     Raises:
-        InputError: another factor, or an unknown normalization.
+        InputError: another factor, or a value out of range or not among its choices.
     """
 
     factor: int = 4
@@ -43,8 +43,12 @@ class SuperResConfig:
     residual: bool = False
 
     def __post_init__(self):
-        if self.factor not in FACTORS:
+        if type(self.factor) is not int or self.factor not in FACTORS:
             raise InputError(f"factor must be 4 or 8; received {self.factor!r}.")
+        check_number("width", self.width, 1, 4096, integer=True)
+        check_number("blocks", self.blocks, 1, 64, integer=True)
+        if not isinstance(self.residual, bool):
+            raise InputError(f"residual must be True or False; received {self.residual!r}.")
         check_choice("normalization", self.normalization, NORMALIZATIONS)
 
     @property

@@ -61,8 +61,9 @@ def train_style(photos, painting, workdir, settings=StyleSettings(), pace=StyleP
     return loop.train(
         model, Crops(photos, settings), pace, workdir,
         run=run_of(settings, pace, photographs=photos.fingerprint, painting=data.fingerprint(painting)),
-        change=change, start=_start(model.config, painting, init), preview=_previews(photos, settings), told=told,
-        callback=callback, export=lambda model: network_files.save(workdir / WEIGHTS, model.network, model.config),
+        change=change, start=_start(model.config, painting, init),
+        preview=_previews(photos, settings, max(PREVIEW_SIDE, model.config.least_side)), told=told, callback=callback,
+        export=lambda model: network_files.save(workdir / WEIGHTS, model.network, model.config),
     )
 
 
@@ -190,11 +191,11 @@ def starting(init, kind):
     return start
 
 
-def _previews(photos, settings):
+def _previews(photos, settings, side):
     """A function (model, step) -> sheet of a few photographs and what they are painted to, the same in every run."""
     rng = np.random.default_rng([settings.seed, 4])
     shown = [
-        data.centered_square(photos.sound(int(i)), PREVIEW_SIDE, PREVIEW_SIDE)
+        data.centered_square(photos.sound(int(i)), side, side)
         for i in rng.choice(len(photos), min(PREVIEWS, len(photos)), replace=False)
     ]
     shown = np.divide(shown, 255, dtype=np.float32)

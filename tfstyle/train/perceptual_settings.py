@@ -137,8 +137,8 @@ class SuperResSettings:
         group="loss",
     )
     feature_layers: tuple[str, ...] = setting(
-        ("relu2_2",), "layers whose features are to be reconstructed; relu2_2 alone is the paper's choice, relu1_2 beside "
-        "it keeps a fine grid out of flat areas", group="loss",
+        ("relu2_2",), "layers whose features are to be reconstructed; relu2_2 alone is the paper's choice, relu1_2 "
+        "beside it keeps a fine grid out of flat areas", group="loss",
     )
     feature_weight: float = setting(
         1.0, "weight of the features' relative squared error, the mean over the layers; 0 with a pixel weight is the "

@@ -9,8 +9,8 @@ import pathlib
 import keras
 import numpy as np
 from keras import ops
+from PIL import Image
 
-from tfstyle import images
 from tfstyle.images.reduction import low_resolution
 from tfstyle.losses import content_loss, total_variation
 from tfstyle.nets import network_files
@@ -116,7 +116,7 @@ class Training(keras.Model):
         pixels, tv = ops.mean(ops.square(y_pred - photo)), total_variation(y_pred)
         features = ops.zeros(())
         if s.feature_weight:
-            found, wanted = self.judge(y_pred), self.judge(photo)
+            found, wanted = self.judge(_shifted(y_pred, s.photos)), self.judge(_shifted(photo, s.photos))
             errors = [content_loss(found[name], wanted[name]) for name in s.feature_layers]
             features = sum(errors) / len(errors)
         terms = (features, pixels, tv)
@@ -124,6 +124,18 @@ class Training(keras.Model):
             self.trackers[term].update_state(value)
         weights = (s.feature_weight, s.pixel_weight, s.tv_weight)
         return sum(weight * value for weight, value in zip(weights, terms, strict=True))
+
+
+def _shifted(pictures, count):
+    """(count, S, S, 3) -> (count, S - 1, S - 1, 3), every other one beginning a row or a column later.
+
+    Where all begin alike, a grid that meets VGG's poolings of 2 x 2 always at the same place looks like detail to them.
+    """
+    parts = []
+    for i in range(count):
+        row, column = divmod(i % 4, 2)
+        parts.append(pictures[i:i + 1, row:row - 1 or None, column:column - 1 or None])
+    return ops.concatenate(parts, axis=0)
 
 
 def _previews(photos, settings):
@@ -135,6 +147,6 @@ def _previews(photos, settings):
         for i in rng.choice(len(photos), min(PREVIEWS, len(photos)), replace=False)
     ]
     small = [low_resolution(one, settings.factor, settings.blur)[0] for one in large]
-    plain = [np.divide(images.resize(one, (side, side)), 255, dtype=np.float32) for one in small]
-    given, wanted = (np.divide(some, 255, dtype=np.float32) for some in (small, large))
-    return lambda model, step: sheet([plain, list(ops.convert_to_numpy(model.network(given))), list(wanted)])
+    plain = [np.asarray(Image.fromarray(one).resize((side, side), Image.Resampling.BICUBIC)) for one in small]
+    plain, given, wanted = (np.divide(some, 255, dtype=np.float32) for some in (plain, small, large))
+    return lambda model, step: sheet([list(plain), list(ops.convert_to_numpy(model.network(given))), list(wanted)])

@@ -43,9 +43,9 @@ SHIPPED = {
     MEANS: "31c5e30fca01918c605b742b248518661d1c2fde576975cc6a9781ca595c334d",
     ARBITRARY: "28db414436b9adc67764346c3d8feb54181df81c6ad7e4be3b3f5ea3c996aac5",
     "style_dusk.npz": "955bcb026337a05bfcc3e8d4ea6d4697c07aca4464855d63c2648051e8373f84",
-    "style_sunflowers.npz": "4ffb515229bfc95424d301893848624e2460d87295b0ab7b9abf338a0f357c5f",
     "style_ink.npz": "d77df704b062add99dabf053d605baab7578c901a37e2a4d03959604998b2b67",
     "style_night.npz": "ba5005640b89453f4046936fa31307a66f018e5373de7a6994bf64ad155ff4c6",
+    "style_sunflowers.npz": "4ffb515229bfc95424d301893848624e2460d87295b0ab7b9abf338a0f357c5f",
 }
 STYLE = "style_{}.npz"  # of the networks for one style, by name; read by nets/network_files.py
 SUPERRES = "superres{}.npz"  # of those that enlarge, by factor
