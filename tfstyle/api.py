@@ -8,7 +8,7 @@ import numpy as np
 
 from tfstyle import gatys, images
 from tfstyle.checks import InputError, check_choice
-from tfstyle.controls import Controls, check_model, check_one_style
+from tfstyle.controls import Controls, check_model, check_one_style, stamp
 from tfstyle.feedforward_stylizer import FeedForwardStylizer
 import tfstyle.gatys.checkpoint as checkpoints
 from tfstyle.gatys.settings import STARTS, GatysSettings
@@ -65,10 +65,10 @@ def stylize(content, style=None, method="fast", size=512, *, weights=None, **set
         check_one_style(model, style, weights, controls)
         if content is None:
             raise InputError("There is no content picture; give one.")
-        return _stylizer(FeedForwardStylizer, model, precision, _stamp(model)).stylize(content, size=size)
+        return _stylizer(FeedForwardStylizer, model, precision, stamp(model)).stylize(content, size=size)
     if content is None or style is None:
         raise InputError("There is no content or no style picture; give both, or use method='optimize'.")
-    stylizer = _stylizer(ArbitraryStylizer, model, precision, _stamp(model))
+    stylizer = _stylizer(ArbitraryStylizer, model, precision, stamp(model))
     return stylizer.stylize(content, style, weights=weights, size=size, **settings)
 
 
@@ -76,15 +76,6 @@ def stylize(content, style=None, method="fast", size=512, *, weights=None, **set
 def _stylizer(engine, model, precision, stamp):
     """The stylizer, kept for the next call."""
     return engine(model, precision=precision)
-
-
-def _stamp(model):
-    """What changes when a model's file, or one of its folder, is written anew."""
-    try:
-        files = [model, *(os.scandir(model) if os.path.isdir(model) else ())]
-        return max(os.stat(file).st_mtime_ns for file in files)
-    except (OSError, TypeError, ValueError):  # a name, a handle, or nothing that could be a model
-        return None
 
 
 def _check_settings(method, settings):

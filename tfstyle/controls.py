@@ -15,7 +15,7 @@ from tfstyle.checks import InputError, closest
 from tfstyle.settings import check_fields, setting
 from tfstyle.weights.files import ARBITRARY, SHIPPED, shipped_styles
 
-__all__ = ["Controls", "check_model", "check_one_style", "kind_of", "read_style", "saved_card"]
+__all__ = ["Controls", "check_model", "check_one_style", "kind_of", "read_style", "saved_card", "stamp"]
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 ENDINGS = (".npz", ".keras")
@@ -150,6 +150,15 @@ def saved_card(folder):
     except (KeyError, OSError, RecursionError, TypeError, ValueError):
         pass
     raise InputError(f"{path} is damaged or of another version of tfstyle: export the model anew.")
+
+
+def stamp(model):
+    """What changes when a model's file, or one of its folder, is written anew."""
+    try:
+        files = [model, *(os.scandir(model) if os.path.isdir(model) else ())]
+        return max(os.stat(file).st_mtime_ns for file in files)
+    except (OSError, TypeError, ValueError):  # a name, a handle, or nothing that could be a model
+        return None
 
 
 def _has_saved_model(folder):

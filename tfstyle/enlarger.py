@@ -12,7 +12,7 @@ from PIL import Image
 
 from tfstyle import images
 from tfstyle.checks import InputError, check_choice
-from tfstyle.controls import PRECISIONS
+from tfstyle.controls import PRECISIONS, stamp
 from tfstyle.enlarge_settings import (
     FACTORS,
     EnlargeSettings,
@@ -62,7 +62,7 @@ def enlarge(picture, factor=None, *, model="default", match_histogram=True, prec
     settings = EnlargeSettings(factor, match_histogram, model, precision)
     check_model(settings.model, settings.factor)
     factor = model_factor(settings.model, settings.factor)
-    enlarger = _enlarger(settings.model, factor, settings.precision, _stamp(settings.model))
+    enlarger = _enlarger(settings.model, factor, settings.precision, stamp(settings.model))
     return enlarger.enlarge(picture, match_histogram=settings.match_histogram)
 
 
@@ -70,14 +70,6 @@ def enlarge(picture, factor=None, *, model="default", match_histogram=True, prec
 def _enlarger(model, factor, precision, stamp):
     """The enlarger, kept for the next call."""
     return Enlarger(model, factor=factor, precision=precision)
-
-
-def _stamp(model):
-    """What changes when a model's file is written anew."""
-    try:
-        return os.stat(model).st_mtime_ns
-    except OSError:  # "default"
-        return None
 
 
 class Enlarger:

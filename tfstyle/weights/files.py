@@ -42,10 +42,11 @@ SHIPPED = {
     DEFAULT: "6cf486abc84b644f6db4df2c3f3f2f7abe2a137d02d6d0333791fbd641170b51",
     MEANS: "31c5e30fca01918c605b742b248518661d1c2fde576975cc6a9781ca595c334d",
     ARBITRARY: "28db414436b9adc67764346c3d8feb54181df81c6ad7e4be3b3f5ea3c996aac5",
-    "style_dusk.npz": "955bcb026337a05bfcc3e8d4ea6d4697c07aca4464855d63c2648051e8373f84",
+    "style_dusk.npz": "e1342b615607cdc749d1bcef1b50b0ab9e0c383eb687339c1dc23f70afc8d9ec",
     "style_ink.npz": "d77df704b062add99dabf053d605baab7578c901a37e2a4d03959604998b2b67",
-    "style_night.npz": "ba5005640b89453f4046936fa31307a66f018e5373de7a6994bf64ad155ff4c6",
+    "style_night.npz": "6c0d91d96eef932d1aff0c32ecf585cba89181c0c7f1eaea3f608d85b2fa2862",
     "style_sunflowers.npz": "4ffb515229bfc95424d301893848624e2460d87295b0ab7b9abf338a0f357c5f",
+    "superres4.npz": "512209e9461d94a8b204e12e84925e616bcc44a1e77cbe36a8e9aee9d932f63f",
 }
 STYLE = "style_{}.npz"  # of the networks for one style, by name; read by nets/network_files.py
 SUPERRES = "superres{}.npz"  # of those that enlarge, by factor
