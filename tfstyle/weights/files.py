@@ -43,9 +43,9 @@ SHIPPED = {
     MEANS: "31c5e30fca01918c605b742b248518661d1c2fde576975cc6a9781ca595c334d",
     ARBITRARY: "28db414436b9adc67764346c3d8feb54181df81c6ad7e4be3b3f5ea3c996aac5",
     "style_dusk.npz": "e1342b615607cdc749d1bcef1b50b0ab9e0c383eb687339c1dc23f70afc8d9ec",
-    "style_ink.npz": "d77df704b062add99dabf053d605baab7578c901a37e2a4d03959604998b2b67",
+    "style_ink.npz": "a229ef2aaadbf614e38724fc5e4fcce832e0825df7391a092fe66d1ea86401e5",
     "style_night.npz": "6c0d91d96eef932d1aff0c32ecf585cba89181c0c7f1eaea3f608d85b2fa2862",
-    "style_sunflowers.npz": "4ffb515229bfc95424d301893848624e2460d87295b0ab7b9abf338a0f357c5f",
+    "style_sunflowers.npz": "6b1717e0f0e4c291d16f63e9a091e0c6519ad3ec233f444b3809cac14cfd7001",
     "superres4.npz": "512209e9461d94a8b204e12e84925e616bcc44a1e77cbe36a8e9aee9d932f63f",
 }
 STYLE = "style_{}.npz"  # of the networks for one style, by name; read by nets/network_files.py
