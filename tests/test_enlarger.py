@@ -384,7 +384,7 @@ def test_a_saved_model_goes_by_tiles_too(engine, saved_model, monkeypatch, photo
     small = np.stack([np.pad(part, ((9, 9), (9, 9), (0, 0)), mode="wrap") for part in (photo, photo[:, ::-1])])
     seen = []
     assert small[0].size > 3 * 4096 and other._side == 64
-    monkeypatch.setattr(enlarger.tf, "constant", lambda part: seen.append(part.shape) or part)
+    monkeypatch.setattr("tfstyle.foreign.tf.constant", lambda part: seen.append(part.shape) or part)
     found = other.enlarge_batch(small, match_histogram=False)
     np.testing.assert_allclose(found, engine.enlarge_batch(small, match_histogram=False), atol=2e-6)
     assert len(seen) > 2 and all(shape[0] == 1 and shape[1] * shape[2] <= 4096 for shape in seen)
@@ -443,7 +443,7 @@ def test_tiles_of_deep_networks_fit_into_requests(engine, saved_model, monkeypat
     reach = CONFIGS["x4"].reach
     other = tfstyle.Enlarger(told(tmp_path / "deep", saved_model, most_pixels=most, reach=reach), precision="float32")
     small, seen = photo[None], []
-    monkeypatch.setattr(enlarger.tf, "constant", lambda part: seen.append(part.shape[1:3]) or part)
+    monkeypatch.setattr("tfstyle.foreign.tf.constant", lambda part: seen.append(part.shape[1:3]) or part)
     found = other.enlarge_batch(small, match_histogram=False)
     np.testing.assert_allclose(found, engine.enlarge_batch(small, match_histogram=False), atol=2e-6)
     assert len(seen) > 2 and max(map(np.prod, seen)) <= most and np.min(seen) >= 16
@@ -464,7 +464,7 @@ def test_no_tile_is_too_large_or_too_small(engine, monkeypatch, most, reach):
 
 
 def test_requests_too_small_to_be_put_together(saved_model, tmp_path, monkeypatch, refusal):
-    monkeypatch.setattr(enlarger, "loaded", pytest.fail)
+    monkeypatch.setattr("tfstyle.foreign.loaded", pytest.fail)
     folder = told(tmp_path / "small", saved_model, most_pixels=1023, reach=16)
     assert refusal(tfstyle.Enlarger, folder) == (
         f"The SavedModel {str(folder)!r} takes requests too small to be put together; give the file that it was made "
@@ -524,7 +524,7 @@ def test_saved_models_of_another_kind(tmp_path, refusal):
 def test_a_saved_model_without_its_signature(saved_model, monkeypatch, refusal):
     module = tf.Module()
     module.signatures = {"serving_default": tf.function(lambda x: {"y": x}).get_concrete_function(tf.TensorSpec((1,)))}
-    monkeypatch.setattr(enlarger, "loaded", lambda folder: module)
+    monkeypatch.setattr("tfstyle.foreign.loaded", lambda folder: module)
     said = f"The SavedModel {str(saved_model)!r} has no signature that enlarges; export it anew."
     assert refusal(tfstyle.Enlarger, saved_model) == said
 

@@ -5,6 +5,7 @@ import json
 import pathlib
 import statistics
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -95,3 +96,46 @@ def test_enlarge_holds_the_network_against_bicubic(perceptual, photos, photo, ca
 def test_a_painting_is_asked_for(perceptual, photos):
     with pytest.raises(SystemExit, match="--style"):
         perceptual.main(["styles", "--model", "any", *photos])
+
+
+def test_time_holds_the_model_and_the_paper_s_width_against_the_optimizer(perceptual, photos, painting, tmp_path,
+                                                                          monkeypatch, capsys):
+    style = tmp_path / "style" / "painting.png"
+    style.parent.mkdir()
+    images.write(style, painting)
+    asked = []
+    monkeypatch.setattr(tfstyle, "stylize", lambda content, style, **settings: asked.append(settings))
+    monkeypatch.setattr(perceptual, "graph", lambda model: lambda picture: picture)
+    # What is timed in turn, at each size: the model and the paper's width, twice, then the optimizer.
+    clock = iter([0.2, 0.5, 0.4, 0.7, 60.0, 1.0, 2.0, 1.0, 2.0, 90.0])
+    monkeypatch.setattr(perceptual, "timed", lambda work: (work(), next(clock))[1])
+    perceptual.main(["time", "--model", "any", "--style", str(style), "--sizes", "32,64", "--repeat", "2", *photos])
+    lines = told(capsys)
+    assert [line["size"] for line in lines] == ["32x24", "64x48"]
+    assert [one["size"] for one in asked] == [32, 64] and {one["method"] for one in asked} == {"optimize"}
+    figures = ("seconds", "least", "paper_width", "paper_width_least", "optimizer", "times_faster")
+    assert [lines[0][name] for name in figures] == pytest.approx([0.3, 0.2, 0.6, 0.5, 60.0, 200])
+    assert [lines[1][name] for name in figures] == pytest.approx([1.0, 1.0, 2.0, 2.0, 90.0, 90])
+
+
+def test_steps_measures_the_pictures_after_so_many_steps(perceptual, photos, painting, tmp_path, monkeypatch, capsys):
+    from tfstyle import gatys
+
+    style = tmp_path / "style" / "painting.png"
+    style.parent.mkdir()
+    images.write(style, painting)
+
+    def optimize(photo, styles, settings, *, callback):
+        assert settings.steps == (3,) and settings.init == "noise" and settings.style_weight == 2.0
+        for step in (1, 2, 3, 3):  # the last record comes twice
+            callback(types.SimpleNamespace(step=step, image=lambda step=step: photo * (step / 3)))
+
+    monkeypatch.setattr(gatys, "optimize", optimize)
+    perceptual.main(["steps", "--model", "any", "--style", str(style), "--steps", "1,3", "--size", "64", "--limit", "1",
+                     "--style-weight", "2", *photos])
+    lines = {line["after"]: line for line in told(capsys)}
+    assert list(lines) == ["network", 1, 3] and {line["count"] for line in lines.values()} == {1}
+    assert lines[3]["content_loss"] < 0.01 < lines[1]["content_loss"]  # the third is the photograph
+    for line in lines.values():
+        wanted = line["content_loss"] + 2 * line["style_rel"]
+        assert line["objective"] == pytest.approx(wanted, abs=1e-3)

@@ -4,10 +4,8 @@ import functools
 import itertools
 import math
 import os
-import re
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
 from tfstyle import images
@@ -22,7 +20,7 @@ from tfstyle.enlarge_settings import (
     model_factor,
     other_factor,
 )
-from tfstyle.foreign import loaded
+from tfstyle.foreign import served
 from tfstyle.images.color import match_histograms
 from tfstyle.machine import available, limit_arenas, resolve
 from tfstyle.nets import network_files
@@ -38,7 +36,6 @@ _SIDE = 1024
 _TILE = {"float32": 14, "bfloat16": 9}
 _RESULT = 36
 _WIDTH = 64  # channels, where a SavedModel does not say: the paper's
-_INPUT, _OUTPUT = "image", "enlarged_image"  # of a SavedModel's signature
 
 
 def enlarge(picture, factor=None, *, model="default", match_histogram=True, precision="auto"):
@@ -114,7 +111,7 @@ class Enlarger:
                     f"The SavedModel {self.model!r} takes requests too small to be put together; give the file that it "
                     "was made from."
                 )
-            self._network, self._dtype = _signature(self.model), "float32"
+            self._network, self._dtype = served(self.model, "image", "enlarged_image", "enlarges"), "float32"
         else:
             self._dtype = resolve(precision)
             network, config = _network(self.model, factor, self._dtype)
@@ -259,26 +256,6 @@ def _network(model, factor, dtype):
     if factor not in (None, config.factor):
         raise other_factor(model, config.factor, factor)
     return network, config
-
-
-def _signature(folder):
-    """What one of our SavedModels is served by, as a function of pictures (N, H, W, 3)."""
-    model = loaded(folder)
-    call = dict(model.signatures).get("serving_default")
-    if call is None or _INPUT not in call.structured_input_signature[1] or _OUTPUT not in call.structured_outputs:
-        raise InputError(f"The SavedModel {folder!r} has no signature that enlarges; export it anew.")
-
-    def enlarged(picture):
-        try:
-            # By way of the model, whose variables live as long as it does.
-            return model.signatures["serving_default"](**{_INPUT: tf.constant(picture)})[_OUTPUT]
-        except tf.errors.InvalidArgumentError as error:
-            sentence = re.search(r"assertion failed: \[(.*?\.)\]", error.message)
-            told = sentence[1] if sentence else "it was made for others; export it anew."
-            raise InputError(f"The model {folder!r} refuses the picture: {told}") from error
-
-    # One by one, since it bounds what one request may hold.
-    return lambda pictures: np.concatenate([enlarged(one) for one in np.split(pictures, len(pictures))])
 
 
 def _bytes(picture):

@@ -1,15 +1,13 @@
 """One style in one pass: pictures painted by a network that was trained for a single painting."""
 
 import os
-import re
 
 import numpy as np
-import tensorflow as tf
 
 from tfstyle import images
 from tfstyle.checks import InputError, check_choice
 from tfstyle.controls import PRECISIONS, Controls, check_model, saved_card
-from tfstyle.foreign import loaded
+from tfstyle.foreign import served
 from tfstyle.machine import limit_arenas, resolve
 from tfstyle.nets import fast_style_transfer, network_files
 from tfstyle.nets.feedforward import FeedForwardConfig
@@ -20,7 +18,6 @@ __all__ = ["FeedForwardStylizer"]
 
 # Memory, estimated: bytes a pixel for each channel at full and at half the sides, where networks are the largest.
 _PAINT = {"float32": 10, "bfloat16": 5}
-_INPUT, _OUTPUT = "content_image", "stylized_image"  # of a SavedModel's signature
 
 
 class FeedForwardStylizer:
@@ -55,7 +52,7 @@ class FeedForwardStylizer:
             if precision == "bfloat16":
                 raise InputError(f"The model {self.model!r} computes in its own precision; use precision='auto'.")
             dtype, widths, self.least_side = "float32", FeedForwardConfig("paper").widths, card["least_side"]
-            self._paint = _signature(self.model)
+            self._paint = served(self.model, "content_image", "stylized_image", "paints in one style")
         else:
             dtype = resolve(precision)
             network, config = _network(self.model, "mixed_bfloat16" if dtype == "bfloat16" else "float32")
@@ -117,23 +114,3 @@ def _network(model, dtype):
     if os.path.isdir(model):
         return fast_style_transfer.load(model, dtype)
     return network_files.load(model, "style", dtype)
-
-
-def _signature(folder):
-    """What one of our SavedModels is served by, as a function of pictures (N, H, W, 3)."""
-    model = loaded(folder)
-    call = dict(model.signatures).get("serving_default")
-    if call is None or _INPUT not in call.structured_input_signature[1] or _OUTPUT not in call.structured_outputs:
-        raise InputError(f"The SavedModel {folder!r} has no signature that paints in one style; export it anew.")
-
-    def painted(picture):
-        try:
-            # By way of the model, whose variables live as long as it does.
-            return model.signatures["serving_default"](**{_INPUT: tf.constant(picture)})[_OUTPUT]
-        except tf.errors.InvalidArgumentError as error:
-            sentence = re.search(r"assertion failed: \[(.*?\.)\]", error.message)
-            told = sentence[1] if sentence else "it was made for others; export it anew."
-            raise InputError(f"The model {folder!r} refuses the picture: {told}") from error
-
-    # One by one, since it bounds what one request may hold.
-    return lambda pictures: np.concatenate([painted(one) for one in np.split(pictures, len(pictures))])

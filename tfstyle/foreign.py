@@ -1,11 +1,12 @@
-"""Networks of other makes that paint any style in one pass: SavedModels and TF Hub's handles.
+"""SavedModels: networks of other makes that paint any style in one pass, TF Hub's too, and our own of one picture.
 
-The contract is that of TF Hub's arbitrary-image-stylization-v1-256: called as model(content, style)[0] with float32
-pictures in [0, 1], content (N, H, W, 3) and style (N, 256, 256, 3), a model answers with the painted (N, H, W, 3).
+The contract of other makes is that of TF Hub's arbitrary-image-stylization-v1-256: called as model(content, style)[0]
+with float32 pictures in [0, 1], content (N, H, W, 3) and style (N, 256, 256, 3), a model answers with the painted
+(N, H, W, 3).
 """
 
+import re
 import urllib.error
-
 import warnings
 
 import numpy as np
@@ -14,7 +15,7 @@ import tensorflow as tf
 from tfstyle import images
 from tfstyle.checks import InputError
 
-__all__ = ["ForeignModel", "loaded"]
+__all__ = ["ForeignModel", "loaded", "served"]
 
 STYLE_SIDE = 256
 STRIDE = 16  # rounding up to a multiple of it is a frame to be cut off; more is another size
@@ -103,6 +104,35 @@ def loaded(folder):
             f"The SavedModel {folder!r} cannot be loaded ({type(error).__name__}): it is damaged or made for another "
             "version of TensorFlow, so fetch it again."
         ) from error
+
+
+def served(folder, given, answer, does):
+    """What one of our SavedModels is served by, as a function of pictures (N, H, W, 3), which go through one by one.
+
+    Args:
+        folder: of the SavedModel.
+        given, answer: names of its signature's input and output.
+        does: how error sentences say what it is for.
+
+    Raises:
+        InputError: it cannot be loaded or has no such signature; when called, a picture that its graph refuses.
+    """
+    model = loaded(folder)
+    call = dict(model.signatures).get("serving_default")
+    if call is None or given not in call.structured_input_signature[1] or answer not in call.structured_outputs:
+        raise InputError(f"The SavedModel {folder!r} has no signature that {does}; export it anew.")
+
+    def one(picture):
+        try:
+            # By way of the model, whose variables live as long as it does.
+            return model.signatures["serving_default"](**{given: tf.constant(picture)})[answer]
+        except tf.errors.InvalidArgumentError as error:
+            sentence = re.search(r"assertion failed: \[(.*?\.)\]", error.message)
+            told = sentence[1] if sentence else "it was made for others; export it anew."
+            raise InputError(f"The model {folder!r} refuses the picture: {told}") from error
+
+    # One request bounds how many pictures it may hold.
+    return lambda pictures: np.concatenate([one(picture) for picture in np.split(pictures, len(pictures))])
 
 
 def _middle_square(picture, side):

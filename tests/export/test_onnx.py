@@ -106,7 +106,8 @@ def test_networks_of_one_picture(tmp_path, one_picture, name, engine):
     grown = "" if factor == 1 else f"_x{factor}"
     assert shapes(opened.get_inputs()) == {names.picture: ["N", "height", "width", 3]}
     assert shapes(opened.get_outputs()) == {names.answer: ["N", f"height{grown}", f"width{grown}", 3]}
-    assert onnx.load(told.path).doc_string == "Made by tfstyle (Apache-2.0)."
+    wanted = "Made by tfstyle (Apache-2.0). Its weights are under their maker's license."
+    assert onnx.load(told.path).doc_string == wanted
     for height, width in ((45, 61), (27, 40)):
         photos = pictures(("chelsea_96.jpg", "coffee_96.jpg"), height, width)
         found, = opened.run(None, {names.picture: photos})
