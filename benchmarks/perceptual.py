@@ -1,6 +1,6 @@
 """Measures networks for one style and networks that enlarge; prints one JSON line a case.
 
-    python benchmarks/perceptual.py styles --model M --style S [--content-dir C] [--out DIR]  content_loss, style_rel ...
+    python benchmarks/perceptual.py styles --model M --style S [--content-dir C] [--out DIR]  content_loss, style_rel
     python benchmarks/perceptual.py time [--model M --style S] [--sizes 256,512,1024]         beside the optimizer
     python benchmarks/perceptual.py steps --model M --style S [--steps 10,25,50,100]          beside L-BFGS from noise
     python benchmarks/perceptual.py enlarge [--content-dir C] [--factor 4] [--out DIR]        beside bicubic
@@ -9,8 +9,8 @@ M is what `tfstyle.FeedForwardStylizer` or `tfstyle.Enlarger` takes, S the paint
 --content-dir the examples' photographs are taken.
 
 `time` paints squares of 4:3 by the model, by the paper's width with random weights, and by `method="optimize"` at its
-defaults (once: minutes at 1024 px). `steps` holds what both minimize against each other: content_loss + --style-weight x
-style_rel of `tfstyle.metrics.Evaluator`, for the network's picture and after so many steps of L-BFGS at one scale from
+defaults (once: minutes at 1024 px). `steps` holds what both minimize against each other: content_loss +
+--style-weight x style_rel of `tfstyle.metrics.Evaluator`, for the network's picture and after so many steps of L-BFGS at one scale from
 noise, the paper's figure 5. `enlarge` follows section 4.2: a picture is blurred by sigma 1.0, reduced bicubically,
 enlarged and compared on luminance (PSNR, SSIM), `factor` px of border cut off, and by `perceptual_distance` in color.
 --reduce N first reduces pictures to a long side of N px, so that compression leaves no trace in them.
@@ -20,12 +20,11 @@ import argparse
 import os
 import pathlib
 import statistics
-import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from gatys import EXAMPLES, PICTURES, Quiet, tell  # beside this script
-from quality import machine, means
+from quality import machine, means, median, timed
 
 
 def styles(arguments):
@@ -160,16 +159,6 @@ def kept(image, folder, source):
     if folder:
         pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
         image.save(pathlib.Path(folder, f"{source.stem}.png"))
-
-
-def timed(work):
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def median(values):
-    return round(statistics.median(values), 4)
 
 
 def numbers(text):

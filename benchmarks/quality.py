@@ -74,11 +74,11 @@ def seconds(arguments):
     known, new = [], []
     with Quiet() as quiet:
         for turn in range(1, arguments.repeat + 1):
-            known.append(_timed(lambda: stylizer.stylize(content, code, **settings)))
+            known.append(timed(lambda: stylizer.stylize(content, code, **settings)))
             unseen = np.roll(style, turn, axis=1)
-            new.append(_timed(lambda style=unseen: stylizer.stylize(content, style, **settings)))
+            new.append(timed(lambda style=unseen: stylizer.stylize(content, style, **settings)))
     tell("time", size="512x384", model=arguments.model, precision=arguments.precision, strength=arguments.strength,
-         known_style=_median(known), known_style_least=round(min(known), 4), new_style=_median(new),
+         known_style=median(known), known_style_least=round(min(known), 4), new_style=median(new),
          new_style_least=round(min(new), 4), repeat=arguments.repeat, peak_mib=_peak(), others=quiet.others,
          **machine())
 
@@ -130,7 +130,7 @@ def paint(arguments, strengths, folder):
                 picture.convert("RGB").save(out)
                 rows.append({"content": str(content), "style": str(style), "stylized": str(out)})
         painted.append({
-            "rows": rows, "known_style": _median(known), "new_style": _median(new), "peak_mib": _peak(),
+            "rows": rows, "known_style": median(known), "new_style": median(new), "peak_mib": _peak(),
             "others": quiet.others,
         })
     return painted
@@ -211,13 +211,13 @@ def _folder(out):
         yield pathlib.Path(scratch)
 
 
-def _timed(work):
+def timed(work):
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
 
 
-def _median(values):
+def median(values):
     return round(statistics.median(values), 4)
 
 

@@ -1,7 +1,6 @@
 """Weights of the arbitrary-style network: both models into one file, and back into models."""
 
 import dataclasses
-import io
 import json
 import pathlib
 
@@ -11,7 +10,7 @@ import numpy as np
 from tfstyle import atomic
 from tfstyle.checks import InputError
 from tfstyle.nets.arbitrary import ArbitraryConfig, style_predictor, transformer
-from tfstyle.nets.network_files import checked, key_of, packed
+from tfstyle.nets.network_files import checked, key_of, packed, read, unpacked
 from tfstyle.weights.files import ARBITRARY, shipped
 
 __all__ = ["load", "save"]
@@ -65,7 +64,7 @@ def load(name="default", dtype="float32"):
         arrays, config = _unpacked(content)
         name = ARBITRARY
     else:
-        arrays, config = _read(pathlib.Path(name))
+        arrays, config = read(pathlib.Path(name), _unpacked, _taken_apart, "arbitrary-style network")
     models = style_predictor(config), transformer(config, dtype)
     wanted = {f"{part}/{key_of(v)}": v for part, model in zip(_PARTS, models, strict=True) for v in model.variables}
     for key, variable in wanted.items():
@@ -87,28 +86,8 @@ def _packed(predictor, transformer, config):
 
 def _unpacked(content):
     """({name: array}, config) of the bytes of an .npz."""
-    with np.load(io.BytesIO(content), allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
-    fields = json.loads(bytes(arrays.pop("config")))
+    fields, arrays = unpacked(content)
     return arrays, ArbitraryConfig(**fields | {"widths": tuple(fields["widths"])})
-
-
-def _read(path):
-    """({name: array}, config) of a user's file."""
-    if path.suffix.lower() not in (_NPZ, _KERAS):
-        raise InputError(f"{path} has an unknown ending: the network is read from {_NPZ} and {_KERAS} files.")
-    if not path.is_file():
-        raise InputError(f"There is no file {str(path)!r} with the network's weights; check the path.")
-    try:
-        if path.suffix.lower() == _NPZ:
-            return _unpacked(path.read_bytes())
-        model = keras.saving.load_model(path, compile=False)
-        return _taken_apart(model.get_layer("style_predictor"), model.get_layer("transformer"))
-    except Exception as error:  # the readers raise all sorts of things on damaged files and on other networks
-        raise InputError(
-            f"{path} holds no arbitrary-style network of tfstyle, or is damaged ({type(error).__name__}): "
-            "give another file."
-        ) from error
 
 
 def _whole(predictor, transformer):
@@ -118,8 +97,9 @@ def _whole(predictor, transformer):
     return keras.Model([image, read], transformer([image, predictor(read)]), name="arbitrary_style")
 
 
-def _taken_apart(predictor, transformer):
-    """({name: array}, config) of models out of a .keras file."""
+def _taken_apart(model):
+    """({name: array}, config) of the model out of a .keras file."""
+    predictor, transformer = model.get_layer("style_predictor"), model.get_layer("transformer")
     arrays = {
         f"{part}/{key_of(v)}": keras.ops.convert_to_numpy(v)
         for part, model in zip(_PARTS, (predictor, transformer), strict=True) for v in model.variables

@@ -16,7 +16,7 @@ from tfstyle.checks import InputError
 from tfstyle.nets.feedforward import FeedForwardConfig, feedforward
 from tfstyle.nets.superres import SuperResConfig, superres
 
-__all__ = ["KINDS", "checked", "key_of", "load", "packed", "save"]
+__all__ = ["KINDS", "checked", "key_of", "load", "packed", "read", "save", "unpacked"]
 
 KINDS = {"style": (FeedForwardConfig, feedforward), "superres": (SuperResConfig, superres)}
 _CALLED = {"style": "network for one style", "superres": "network that enlarges"}
@@ -68,10 +68,10 @@ def load(source, kind, dtype="float32"):
     """
     if isinstance(source, tuple):
         name, content = source
-        head, arrays = _unpacked(content)
+        head, arrays = unpacked(content)
     else:
         name = pathlib.Path(source)
-        head, arrays = _read(name)
+        head, arrays = read(name, unpacked, _taken_apart)
     model, config = _built(head, kind, name, dtype)
     for variable in model.variables:
         key = key_of(variable)
@@ -137,29 +137,42 @@ class Head(keras.layers.Layer):
         return {**super().get_config(), "values": self.values}
 
 
-def _unpacked(content):
+def unpacked(content):
     """(head, {name: array}) of the bytes of an .npz."""
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     return json.loads(bytes(arrays.pop("config"))), arrays
 
 
-def _read(path):
-    """(head, {name: array}) of a user's file."""
+def read(path, unpack, take_apart, called="network"):
+    """What a user's .npz or .keras file holds.
+
+    Args:
+        path: pathlib.Path.
+        unpack, take_apart: called with the bytes of an .npz, or the keras.Model out of a .keras file; what they return
+            is returned, and whatever they raise means a damaged file.
+        called: what error sentences expect in the file.
+
+    Raises:
+        InputError: another ending, no such file, or a damaged one.
+    """
     if path.suffix.lower() not in (_NPZ, _KERAS):
         raise InputError(f"{path} has an unknown ending: the network is read from {_NPZ} and {_KERAS} files.")
     if not path.is_file():
         raise InputError(f"There is no file {str(path)!r} with the network's weights; check the path.")
     try:
         if path.suffix.lower() == _NPZ:
-            return _unpacked(path.read_bytes())
-        model = keras.saving.load_model(path, compile=False)
-        arrays = {key_of(variable): keras.ops.convert_to_numpy(variable) for variable in model.variables}
-        return getattr(model.layers[-1], "values", {}), arrays
+            return unpack(path.read_bytes())
+        return take_apart(keras.saving.load_model(path, compile=False))
     except Exception as error:  # the readers raise all sorts of things on damaged files and on other networks
         raise InputError(
-            f"{path} holds no network of tfstyle, or is damaged ({type(error).__name__}): give another file."
+            f"{path} holds no {called} of tfstyle, or is damaged ({type(error).__name__}): give another file."
         ) from error
+
+
+def _taken_apart(model):
+    arrays = {key_of(variable): keras.ops.convert_to_numpy(variable) for variable in model.variables}
+    return getattr(model.layers[-1], "values", {}), arrays
 
 
 def _built(head, kind, name, dtype):
