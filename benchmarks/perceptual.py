@@ -9,11 +9,12 @@ M is what `tfstyle.FeedForwardStylizer` or `tfstyle.Enlarger` takes, S the paint
 --content-dir the examples' photographs are taken.
 
 `time` paints squares of 4:3 by the model, by the paper's width with random weights, and by `method="optimize"` at its
-defaults (once: minutes at 1024 px). `steps` holds what both minimize against each other: content_loss +
---style-weight x style_rel of `tfstyle.metrics.Evaluator`, for the network's picture and after so many steps of L-BFGS at one scale from
-noise, the paper's figure 5. `enlarge` follows section 4.2: a picture is blurred by sigma 1.0, reduced bicubically,
-enlarged and compared on luminance (PSNR, SSIM), `factor` px of border cut off, and by `perceptual_distance` in color.
---reduce N first reduces pictures to a long side of N px, so that compression leaves no trace in them.
+defaults (once: minutes at 1024 px). `steps` holds what both minimize against each other, content_loss + --style-weight
+x style_rel of `tfstyle.metrics.Evaluator`: for the network's picture and after so many steps of L-BFGS at one scale
+from noise, the paper's figure 5. `enlarge` follows section 4.2: a picture is blurred by sigma 1.0, reduced
+bicubically, enlarged and compared on luminance (PSNR, SSIM), `factor` px of border cut off, and by
+`perceptual_distance` in color. --reduce N first reduces pictures to a long side of N px, so that compression leaves no
+trace in them.
 """
 
 import argparse
