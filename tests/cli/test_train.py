@@ -75,15 +75,16 @@ def test_bad_flags(refused, here, trained, words, sentence):
 
 
 @pytest.mark.parametrize("words, sentence", [
-    (["train"], "Name the network to train: arbitrary, style, superres; see tfstyle train --help."),
+    (["train"], "Name the network to train: arbitrary, style, superres, translate; see tfstyle train --help."),
     (["train", "--flagfile=a.flags"],
-     "Name the network to train: arbitrary, style, superres; see tfstyle train --help."),
+     "Name the network to train: arbitrary, style, superres, translate; see tfstyle train --help."),
     (["train", "arbitrary"], "The following arguments are required: --content-dir, --style-dir, --workdir; see "
      "tfstyle train --help."),
     ([*PLAIN[:6]], "The following arguments are required: --workdir; see tfstyle train --help."),
-    (["train", "arbitary", *PLAIN[2:]], "NETWORK must be one of 'arbitrary', 'style', 'superres'; "
+    (["train", "arbitary", *PLAIN[2:]], "NETWORK must be one of 'arbitrary', 'style', 'superres', 'translate'; "
      "received 'arbitary'; did you mean 'arbitrary'?"),
-    (["train", "--steps", "3", "arbitary"], "NETWORK must be one of 'arbitrary', 'style', 'superres'; received '3'."),
+    (["train", "--steps", "3", "arbitary"],
+     "NETWORK must be one of 'arbitrary', 'style', 'superres', 'translate'; received '3'."),
     (["train", "--content-dir", "superres", "--workdir", "run", "arbitrary"],
      "Name the network first: tfstyle train arbitrary ..."),
 ])
@@ -191,7 +192,7 @@ def test_memory(here, trained, capsys, error):
 
     trained["step"] = step
     assert main(PLAIN) == 1
-    assert capsys.readouterr().err == "tfstyle: memory ran out; use a smaller --photos or --crop.\n"
+    assert capsys.readouterr().err == "tfstyle: memory ran out; use a smaller batch or smaller crops.\n"
 
 
 def test_a_disk_that_refuses_is_bad_input_only_before_the_first_step(here, trained, capsys):

@@ -7,7 +7,7 @@ import sys
 from tfstyle.checks import InputError, check_choice
 from tfstyle.cli import flags, outputs
 from tfstyle.cli.chatter import hushed
-from tfstyle.cli.train_networks import NETWORKS, pictures
+from tfstyle.cli.train_networks import NETWORKS
 from tfstyle.cli.watch import interrupts
 from tfstyle.train.checkpoint import check_same_run, read_head
 from tfstyle.train.settings import run_of
@@ -26,7 +26,7 @@ def add_flags(parser):
     """Adds the flags of the network that the command line names, and one for each field of its settings."""
     name = _named(parser.words)
     if name is None:
-        parser.usage = "tfstyle train NETWORK --content-dir DIR --workdir DIR [flags]"
+        parser.usage = "tfstyle train NETWORK ... --workdir DIR [flags]"
         return
     network = NETWORKS[name]
     parser.usage = f"tfstyle train {name} {network.usage} [flags]"
@@ -35,8 +35,6 @@ def add_flags(parser):
     parser.set_defaults(named=name)
     add = parser.add_argument_group("data").add_argument
     add("trained", metavar="NETWORK", help=f"what to train: {', '.join(NETWORKS)}")
-    add("--content-dir", metavar="DIR", action="append", required=True,
-        help="folder of photographs, its folders and .tar files too; or a .tar file; may be given several times")
     network.add_flags(add)
     add("--workdir", metavar="DIR", required=True,
         help="folder for weights.npz, checkpoint.npz, log.jsonl and previews, made if missing")
@@ -67,9 +65,8 @@ def run(args):
     network = NETWORKS[args.named]
     settings = network.settings(**flags.given(args, network.settings))
     pace = network.pace(**flags.given(args, network.pace))
-    photos = pictures("--content-dir", args.content_dir)
-    others, data = network.read(args, settings)
-    _check_files(args, network, run_of(settings, pace, photographs=photos.fingerprint, **data))
+    sets, data = network.read(args, settings)
+    _check_files(args, network, run_of(settings, pace, **data))
 
     with interrupts(b"a checkpoint") as interrupt, _progress(pace.steps, args.quiet) as (measured, tell):
 
@@ -79,12 +76,12 @@ def run(args):
             return interrupt.asked
 
         try:
-            done, fault = _train(network, photos, others, args, settings, pace, measured, callback)
+            done, fault = _train(network, sets, args, settings, pace, measured, callback)
         except InputError as error:
             if not interrupt.started:
                 raise
             done, fault = 0, str(error)  # a disk that is full, not an input
-    damaged = [sentence for one in (photos, *others) for sentence in one.damaged.values()]
+    damaged = [sentence for one in sets for sentence in one.damaged.values()]
     if damaged:
         print(f"tfstyle: pictures passed over: {len(damaged)}; the first: {damaged[0]}", file=sys.stderr)
     if fault:
@@ -107,7 +104,7 @@ def _check_files(args, network, run):
         raise InputError(f"--init {args.init!r} is neither {', '.join(network.starts)} nor a file; check the path.")
 
 
-def _train(network, photos, others, args, settings, pace, measured, callback):
+def _train(network, sets, args, settings, pace, measured, callback):
     """(steps done, None or what went wrong in a sentence); all that Keras has to do with it."""
     try:
         with hushed():
@@ -118,13 +115,13 @@ def _train(network, photos, others, args, settings, pace, measured, callback):
 
     try:
         done = network.train(
-            photos, others, args, settings, pace, measured, init=args.init, change=args.change, callback=callback
+            sets, args, settings, pace, measured, init=args.init, change=args.change, callback=callback
         )
     except NonFiniteLoss as error:
         return 0, str(error)
     except Exception as error:  # each backend has its own class for it
         if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error) or "OOM" in str(error):
-            return 0, "memory ran out; use a smaller --photos or --crop."
+            return 0, "memory ran out; use a smaller batch or smaller crops."
         raise
     return done, None
 

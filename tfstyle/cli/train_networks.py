@@ -12,8 +12,9 @@ from tfstyle.cli import outputs
 from tfstyle.train.data import PictureSet, fingerprint
 from tfstyle.train.perceptual_settings import StylePace, StyleSettings, SuperResPace, SuperResSettings
 from tfstyle.train.settings import ArbitrarySettings, TrainSettings
+from tfstyle.train.translate_settings import TranslatePace, TranslateSettings, check_domain
 
-__all__ = ["NETWORKS", "Network", "pictures"]
+__all__ = ["NETWORKS", "Network"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,15 +24,15 @@ class Network:
     Attributes:
         text: what it is, for help.
         settings, pace: its settings' classes; each of their fields is a flag.
-        usage: of the flags that it needs beside --content-dir and --workdir.
+        usage: of the flags that it needs.
         examples: lines of help.
         starts: words that --init takes beside files.
         init: what help says of --init.
         add_flags: called with an `add_argument`: the flags of its data.
-        read: called with (args, settings): ([PictureSet beside the photographs], {what of the data a resumed run must
-            agree in: fingerprint}). Raises `InputError` for all that can be found wrong without Keras.
-        train: called with (photographs, those sets, args, settings, pace, measured) and the options that all trainings
-            take; returns the steps done. Only this imports Keras.
+        read: called with (args, settings): ([PictureSet], {what of the data a resumed run must agree in: fingerprint}).
+            Raises `InputError` for all that can be found wrong without Keras.
+        train: called with (those sets, args, settings, pace, measured) and the options that all trainings take; returns
+            the steps done. Only this imports Keras.
     """
 
     text: str
@@ -46,7 +47,20 @@ class Network:
     train: Callable
 
 
-def pictures(flag, folders):
+_FOLDERS = "its folders and .tar files too; or a .tar file; may be given several times"
+
+
+def _content_flag(add):
+    add("--content-dir", metavar="DIR", action="append", required=True, help=f"folder of photographs, {_FOLDERS}")
+
+
+def _photographs(args):
+    """(PictureSet, what a resumed run must agree in) of --content-dir."""
+    photos = _pictures("--content-dir", args.content_dir)
+    return photos, {"photographs": photos.fingerprint}
+
+
+def _pictures(flag, folders):
     """The pictures of folders that a flag names; what is wrong with them is told with the flag."""
     try:
         return PictureSet(folders)
@@ -58,57 +72,83 @@ def pictures(flag, folders):
 
 
 def _arbitrary_flags(add):
+    _content_flag(add)
     add("--style-dir", metavar="DIR", action="append", required=True, help="the same of paintings")
     add("--bank", metavar="DIR",
         help="folder of the measured paintings, which runs may share (default: WORKDIR/styles)")
 
 
 def _arbitrary_data(args, settings):
-    paintings = pictures("--style-dir", args.style_dir)
+    (photos, agreed), paintings = _photographs(args), _pictures("--style-dir", args.style_dir)
     if args.bank is not None:
         outputs.check_folder(args.bank, "--bank")
-    return [paintings], {"paintings": paintings.fingerprint}
+    return [photos, paintings], agreed | {"paintings": paintings.fingerprint}
 
 
-def _train_arbitrary(photos, others, args, settings, pace, measured, **options):
+def _train_arbitrary(sets, args, settings, pace, measured, **options):
     from tfstyle.train.arbitrary import train_arbitrary
 
-    return train_arbitrary(
-        photos, *others, args.workdir, settings, pace, bank=args.bank, measured=measured, **options
-    )
+    return train_arbitrary(*sets, args.workdir, settings, pace, bank=args.bank, measured=measured, **options)
 
 
 # One style
 
 
 def _style_flags(add):
+    _content_flag(add)
     add("--style", dest="painting", metavar="PICTURE", required=True, help="the painting")
 
 
 def _style_data(args, settings):
+    photos, agreed = _photographs(args)
     painting = images.read(args.painting, name="style picture", size=settings.style_size).rgb
     _check_judge(settings)
-    return [], {"painting": fingerprint(painting)}
+    return [photos], agreed | {"painting": fingerprint(painting)}
 
 
-def _train_style(photos, others, args, settings, pace, measured, **options):
+def _train_style(sets, args, settings, pace, measured, **options):
     from tfstyle.train.feedforward import train_style
 
-    return train_style(photos, args.painting, args.workdir, settings, pace, **options)
+    return train_style(*sets, args.painting, args.workdir, settings, pace, **options)
 
 
 # Enlargement
 
 
 def _superres_data(args, settings):
+    photos, agreed = _photographs(args)
     _check_judge(settings)
-    return [], {}
+    return [photos], agreed
 
 
-def _train_superres(photos, others, args, settings, pace, measured, **options):
+def _train_superres(sets, args, settings, pace, measured, **options):
     from tfstyle.train.superres import train_superres
 
-    return train_superres(photos, args.workdir, settings, pace, **options)
+    return train_superres(*sets, args.workdir, settings, pace, **options)
+
+
+# Translation
+
+
+def _translate_flags(add):
+    for domain in ("a", "b"):
+        add(f"--{domain}", metavar="DIR", action="append", required=True,
+            help=f"folder of the pictures of domain {domain.upper()}, {_FOLDERS}")
+
+
+def _translate_data(args, settings):
+    sets = {domain: _pictures(f"--{domain}", getattr(args, domain)) for domain in ("a", "b")}
+    for domain, pictures in sets.items():
+        check_domain(domain, pictures, settings.crop)
+    if settings.contextual_weight or settings.invariant_weight:
+        _check_judge(settings)
+    return list(sets.values()), {f"domain_{domain}": pictures.fingerprint for domain, pictures in sets.items()}
+
+
+def _train_translate(sets, args, settings, pace, measured, **options):
+    from tfstyle.train.translate import train_translate
+
+    return train_translate(*sets, args.workdir, settings, pace, **options)
 
 
 def _check_judge(settings):
@@ -152,6 +192,18 @@ NETWORKS = {
   tfstyle train superres --factor 8 --content-dir photos --workdir pixels --feature-weight 0 --pixel-weight 1
 """,
         starts=("random",), init="random, or a weights.npz, .keras or checkpoint.npz (default: random)",
-        add_flags=lambda add: None, read=_superres_data, train=_train_superres,
+        add_flags=_content_flag, read=_superres_data, train=_train_superres,
+    ),
+    "translate": Network(
+        text="translation between two domains (DSMAP, Chang et al. 2020; MUNIT, Huang et al. 2018); its "
+        "WORKDIR/weights.npz is a --model for tfstyle translate",
+        settings=TranslateSettings, pace=TranslatePace, usage="--a DIR --b DIR --workdir DIR",
+        examples="""\
+  tfstyle train translate --a photos --b paintings --workdir run
+  tfstyle train translate --a summer --b winter --workdir run --method munit --crop 256 --pictures 1
+  tfstyle train translate --a photos --b paintings --workdir small --width 24 --crop 128 --steps 10000
+""",
+        starts=("random",), init="random, or a weights.npz, .keras or checkpoint.npz (default: random)",
+        add_flags=_translate_flags, read=_translate_data, train=_train_translate,
     ),
 }

@@ -1,10 +1,12 @@
-"""Layers that networks share: reflected padding, instance normalization with and without a condition, enlargement."""
+"""Layers that networks share: reflected padding, instance normalization with and without a condition, other sizes."""
 
 import keras
 from keras import layers as kl
 from keras import ops
 
 __all__ = [
+    "AdaptiveInstanceNormalization",
+    "Average3x3",
     "Bilinear",
     "ConditionalInstanceNormalization",
     "CropLike",
@@ -18,14 +20,17 @@ __all__ = [
 
 @keras.saving.register_keras_serializable(package="tfstyle")
 class ReflectConv(kl.Conv2D):
-    """A convolution that keeps height and width (halved by stride 2) and surrounds the picture by its reflection."""
+    """A convolution that keeps height and width (halved by stride 2) and surrounds the picture by its reflection.
+
+    A kernel of even size is for stride 2 and even sides.
+    """
 
     def __init__(self, filters, kernel_size, strides=1, **kwargs):
         kwargs = {"padding": "valid", "data_format": "channels_last", **kwargs}
         super().__init__(filters, kernel_size, strides=strides, **kwargs)
 
     def call(self, x):
-        rows, columns = (side // 2 for side in self.kernel_size)
+        rows, columns = ((side - 1) // 2 for side in self.kernel_size)
         return super().call(ops.pad(x, ((0, 0), (rows, rows), (columns, columns), (0, 0)), mode="reflect"))
 
     def compute_output_shape(self, input_shape):
@@ -81,26 +86,60 @@ class InstanceNormalization(kl.Layer):
     y = scale (x - mean(x)) / std(x) + shift, mean and deviation over the positions of one picture, in float32 whatever
     the layer's dtype.
 
+    Args:
+        affine: learn scale and shift; without, they are 1 and 0.
+
     Source: Ulyanov et al., "Instance Normalization: The Missing Ingredient for Fast Stylization", 2016, eq. 2.
     """
 
-    def __init__(self, epsilon=1e-5, **kwargs):
+    def __init__(self, epsilon=1e-5, affine=True, **kwargs):
         super().__init__(autocast=False, **kwargs)  # its weights stay float32 under a mixed policy, too
-        self.epsilon = epsilon
+        self.epsilon, self.affine = epsilon, affine
 
     def build(self, input_shape):
-        self.scale = self.add_weight((input_shape[-1],), "ones", name="scale")
-        self.shift = self.add_weight((input_shape[-1],), "zeros", name="shift")
+        if self.affine:
+            self.scale = self.add_weight((input_shape[-1],), "ones", name="scale")
+            self.shift = self.add_weight((input_shape[-1],), "zeros", name="shift")
 
     def call(self, x):
-        scale, shift = ops.cast(self.scale, "float32"), ops.cast(self.shift, "float32")
+        scale, shift = (ops.cast(v, "float32") for v in (self.scale, self.shift)) if self.affine else (1.0, 0.0)
         return ops.cast(_normalized(x, scale, shift, self.epsilon), self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), "epsilon": self.epsilon}
+        return {**super().get_config(), "epsilon": self.epsilon, "affine": self.affine}
+
+
+@keras.saving.register_keras_serializable(package="tfstyle")
+class AdaptiveInstanceNormalization(kl.Layer):
+    """Every channel of every picture to a mean and deviation that are handed in.
+
+    y = scale (x - mean(x)) / std(x) + shift, in float32 whatever the layer's dtype. A network hands the same long list
+    of parameters to all its layers, of which each takes the C shifts, then the C scales from `first` on.
+
+    Call: x (N, H, W, C), parameters (N, K) -> (N, H, W, C).
+
+    Source: Huang and Belongie, "Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization", ICCV 2017,
+    eq. 8; parameters made from a style code as in MUNIT (Huang et al., ECCV 2018), section 5.1.
+    """
+
+    def __init__(self, first=0, epsilon=1e-5, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.first, self.epsilon = first, epsilon
+
+    def call(self, x, parameters):
+        channels = x.shape[-1]
+        mine = ops.cast(parameters[:, None, None, self.first:self.first + 2 * channels], "float32")
+        y = _normalized(x, mine[..., channels:], mine[..., :channels], self.epsilon)
+        return ops.cast(y, self.compute_dtype)
+
+    def compute_output_shape(self, x_shape, parameters_shape):
+        return x_shape
+
+    def get_config(self):
+        return {**super().get_config(), "first": self.first, "epsilon": self.epsilon}
 
 
 @keras.saving.register_keras_serializable(package="tfstyle")
@@ -219,6 +258,27 @@ class Bilinear(kl.Layer):
 
     def get_config(self):
         return {**super().get_config(), "factor": self.factor}
+
+
+@keras.saving.register_keras_serializable(package="tfstyle")
+class Average3x3(kl.Layer):
+    """The mean of every second 3 x 3 square, of what lies within the picture: (N, H, W, C) -> (N, H / 2, W / 2, C).
+
+    Squares lie around the pixels 0, 2, 4 ... ; odd sides are rounded up.
+    """
+
+    def call(self, x):
+        around = [(0, 0), (1, 1), (1, 1), (0, 0)]
+        mean, share = (
+            ops.average_pool(ops.pad(y, around), 3, 2, padding="valid", data_format="channels_last")
+            for y in (x, ops.ones_like(x[:1, :, :, :1]))
+        )
+        return mean / share
+
+    def compute_output_shape(self, input_shape):
+        count, *sides, channels = input_shape
+        height, width = (None if side is None else -(-side // 2) for side in sides)
+        return count, height, width, channels
 
 
 def _normalized(x, scale, shift, epsilon):

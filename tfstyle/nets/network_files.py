@@ -1,6 +1,7 @@
 """Networks of one model as files: float16 .npz for shipping, .keras as they are, each array checked when read.
 
-A file says which network it holds ("style" or "superres") and of what shape, so that a path is all that a caller needs.
+A file says which network it holds ("style", "superres" or "translate") and of what shape, so that a path is all that a
+caller needs.
 """
 
 import dataclasses
@@ -13,13 +14,19 @@ import numpy as np
 
 from tfstyle import atomic
 from tfstyle.checks import InputError
+from tfstyle.nets.dsmap import DSMAPConfig, dsmap
 from tfstyle.nets.feedforward import FeedForwardConfig, feedforward
 from tfstyle.nets.superres import SuperResConfig, superres
 
 __all__ = ["KINDS", "checked", "key_of", "load", "packed", "read", "save", "unpacked"]
 
-KINDS = {"style": (FeedForwardConfig, feedforward), "superres": (SuperResConfig, superres)}
-_CALLED = {"style": "network for one style", "superres": "network that enlarges"}
+KINDS = {
+    "style": (FeedForwardConfig, feedforward), "superres": (SuperResConfig, superres),
+    "translate": (DSMAPConfig, dsmap),
+}
+_CALLED = {
+    "style": "network for one style", "superres": "network that enlarges", "translate": "network that translates",
+}
 VERSION = 1
 _NPZ, _KERAS = ".npz", ".keras"
 
@@ -30,8 +37,8 @@ def save(path, model, config):
     Args:
         path: ends in .npz (float16, compressed: for shipping) or in .keras (as it is; Keras reads it where
             `tfstyle.nets.network_files` is imported).
-        model: a keras.Model as `feedforward` or `superres` makes it.
-        config: its `FeedForwardConfig` or `SuperResConfig`.
+        model: a keras.Model as `feedforward`, `superres` or `dsmap` makes it.
+        config: its `FeedForwardConfig`, `SuperResConfig` or `DSMAPConfig`.
 
     Raises:
         InputError: another ending, weights beyond float16's range, a folder or disk that refuses.
@@ -47,7 +54,9 @@ def save(path, model, config):
             if suffix == _NPZ:
                 np.savez_compressed(beside, config=np.frombuffer(json.dumps(head).encode(), np.uint8), **packed(model))
             else:
-                keras.Model(model.inputs[0], Head(head, name="head")(model.outputs[0]), name="stored").save(beside)
+                first, *others = model.outputs
+                headed = [Head(head, name="head")(first), *others]
+                keras.Model(model.inputs[0], headed, name="stored").save(beside)
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error.strerror}); choose another place.") from error
 
@@ -57,7 +66,7 @@ def load(source, kind, dtype="float32"):
 
     Args:
         source: path of an .npz or .keras file that `save` wrote; or (name, content) of a shipped .npz.
-        kind: "style" or "superres", which the file must hold.
+        kind: "style", "superres" or "translate", which the file must hold.
         dtype: of the convolutions, as the network's function takes it.
 
     Returns:
@@ -172,7 +181,7 @@ def read(path, unpack, take_apart, called="network"):
 
 def _taken_apart(model):
     arrays = {key_of(variable): keras.ops.convert_to_numpy(variable) for variable in model.variables}
-    return getattr(model.layers[-1], "values", {}), arrays
+    return next((layer.values for layer in model.layers if isinstance(layer, Head)), {}), arrays
 
 
 def _built(head, kind, name, dtype):

@@ -37,8 +37,8 @@ def optimizer(settings):
     )
 
 
-def train(model, batches, settings, workdir, *, run=None, change=False, start=None, preview=None, export=None,
-          told=None, callback=None):
+def train(model, batches, settings, workdir, *, run=None, change=False, optimizer=optimizer, start=None, preview=None,
+          export=None, told=None, callback=None):
     """Trains `model`, going on from the checkpoint in `workdir` if there is one.
 
     Args:
@@ -49,6 +49,7 @@ def train(model, batches, settings, workdir, *, run=None, change=False, start=No
         workdir: folder for checkpoint.npz, log.jsonl, previews/ and tensorboard/; made if missing.
         run: dict of texts that a resumed run must agree in (`tfstyle.train.settings.run_of`), or None.
         change: go on from a checkpoint that does not agree: the next stage of a recipe.
+        optimizer: called with the settings: a Keras optimizer with a moving average of the weights.
         start: called with the compiled model before the first step, not after a resume: it may assign weights.
         preview: called with (model holding the averaged weights, steps done) every `preview_every` steps and at the
             end; the picture that it returns, if any, is kept.
@@ -67,14 +68,14 @@ def train(model, batches, settings, workdir, *, run=None, change=False, start=No
     workdir = pathlib.Path(workdir)
     workdir.mkdir(parents=True, exist_ok=True)
     with checkpoint.alone_in(workdir):
-        return _train(model, batches, settings, workdir, run, change, start, preview, export, told, callback)
+        return _train(model, batches, settings, workdir, run, change, optimizer, start, preview, export, told, callback)
 
 
-def _train(model, batches, settings, workdir, run, change, start, preview, export, told, callback):
+def _train(model, batches, settings, workdir, run, change, optimizer, start, preview, export, told, callback):
     for left in workdir.glob(atomic.LEFT):  # half-written when a run was killed
         left.unlink(missing_ok=True)
     path = workdir / CHECKPOINT
-    done, pending = _prepared(model, settings, path, None if change else run, start)
+    done, pending = _prepared(model, lambda: optimizer(settings), path, None if change else run, start)
     line, journal, stopped = _Line(pending), Journal(workdir, done), False
     ready = _ahead(batches, done, settings.steps, devices.readers(settings.workers))
     try:
@@ -145,19 +146,19 @@ def is_checkpoint(path):
         return False
 
 
-def _prepared(model, settings, path, run, start):
+def _prepared(model, optimizer, path, run, start):
     """Compiles and restores; returns (steps done, what the log had pending)."""
-    _compile(model, settings)
+    _compile(model, optimizer())
     if path.exists():
         return checkpoint.restore(model, path, run)
     if start:
         start(model)
-        _compile(model, settings)  # a fresh optimizer, whatever `start` did with this one
+        _compile(model, optimizer())  # a fresh optimizer, whatever `start` did with this one
     return 0, None
 
 
-def _compile(model, settings):
-    model.compile(optimizer=optimizer(settings), jit_compile=devices.compiles())
+def _compile(model, optimizer):
+    model.compile(optimizer=optimizer, jit_compile=devices.compiles())
     model.optimizer.build(model.trainable_variables)
 
 

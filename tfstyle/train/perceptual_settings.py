@@ -6,10 +6,10 @@ from tfstyle.checks import InputError
 from tfstyle.settings import check_fields, setting
 from tfstyle.train.settings import TrainSettings, check_crop
 
-__all__ = ["StylePace", "StyleSettings", "SuperResPace", "SuperResSettings"]
+__all__ = ["StylePace", "StyleSettings", "SuperResPace", "SuperResSettings", "other"]
 
 
-def _other(name, default):
+def other(name, default):
     """The field of `TrainSettings` with another default."""
     return dataclasses.field(default=default, metadata=TrainSettings.__dataclass_fields__[name].metadata)
 
@@ -18,18 +18,18 @@ def _other(name, default):
 class StylePace(TrainSettings):
     """`TrainSettings` for one style: a short run, since it begins with the weights of the network for any."""
 
-    steps: int = _other("steps", 2400)
-    learning_rate: float = _other("learning_rate", 1e-3)
-    warmup: int = _other("warmup", 50)
-    average: float = _other("average", 0.99)
+    steps: int = other("steps", 2400)
+    learning_rate: float = other("learning_rate", 1e-3)
+    warmup: int = other("warmup", 50)
+    average: float = other("average", 0.99)
 
 
 @dataclasses.dataclass(frozen=True)
 class SuperResPace(TrainSettings):
     """`TrainSettings` for enlargement: the learning rate of Johnson et al. 2016, a tenth of their steps."""
 
-    steps: int = _other("steps", 20000)
-    learning_rate: float = _other("learning_rate", 1e-3)
+    steps: int = other("steps", 20000)
+    learning_rate: float = other("learning_rate", 1e-3)
 
 
 @dataclasses.dataclass(frozen=True)

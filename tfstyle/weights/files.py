@@ -25,6 +25,7 @@ __all__ = [
     "shipped",
     "shipped_factors",
     "shipped_styles",
+    "shipped_translations",
 ]
 
 # Output channels of each convolution, block by block (Simonyan and Zisserman 2014, table 1, columns D and E).
@@ -50,6 +51,7 @@ SHIPPED = {
 }
 STYLE = "style_{}.npz"  # of the networks for one style, by name; read by nets/network_files.py
 SUPERRES = "superres{}.npz"  # of those that enlarge, by factor
+TRANSLATE = "translate_{}.npz"  # of those between two domains, by name
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -127,14 +129,23 @@ def mean_activations():
 
 def shipped_styles():
     """Names of the shipped networks for one style."""
-    before, after = STYLE.split("{}")
-    return tuple(file[len(before):-len(after)] for file in SHIPPED if file.startswith(before))
+    return _named(STYLE)
 
 
 def shipped_factors():
     """Factors by which shipped networks enlarge."""
-    before, after = SUPERRES.split("{}")
-    return tuple(int(file[len(before):-len(after)]) for file in SHIPPED if file.startswith(before))
+    return tuple(map(int, _named(SUPERRES)))
+
+
+def shipped_translations():
+    """Names of the shipped networks that translate between two domains."""
+    return _named(TRANSLATE)
+
+
+def _named(form):
+    """What stands for {} in the names of the shipped files of a form."""
+    before, after = form.split("{}")
+    return tuple(file[len(before):-len(after)] for file in SHIPPED if file.startswith(before))
 
 
 def _load_default(network):
