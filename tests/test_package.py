@@ -35,6 +35,8 @@ def loaded_by(code):
     "import tfstyle.controls, tfstyle.cli.doctor, tfstyle.cli.optimize, tfstyle.cli.stylize",
     "import tfstyle.export.settings, tfstyle.cli.export, tfstyle.cli.serve",
     "import tfstyle.enlarge_settings, tfstyle.cli.enlarge, tfstyle.cli.train",
+    "import tfstyle.metrics, tfstyle.evaluate_settings, tfstyle.cli.evaluate",
+    "import tfstyle.translate_settings, tfstyle.cli.translate, tfstyle.train.translate_settings",
     "import tfstyle.serving.client, tfstyle.serving.rest, tfstyle.cli.client",
 ])
 def test_importing_is_light(code):
@@ -43,7 +45,8 @@ def test_importing_is_light(code):
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["stylize", "--help"], ["optimize", "--help"],
                                    ["doctor", "--help"], ["export", "--help"], ["serve", "--help"],
-                                   ["client", "--help"], ["enlarge", "--help"], ["train", "style", "--help"]])
+                                   ["client", "--help"], ["enlarge", "--help"], ["train", "style", "--help"],
+                                   ["translate", "--help"], ["evaluate", "--help"]])
 def test_help_is_light(words):
     code = f"""
 import runpy

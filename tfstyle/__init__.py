@@ -20,8 +20,10 @@ _HOMES = {
     "GatysSettings": "tfstyle.gatys.settings",
     "NonFiniteError": "tfstyle.gatys.record",
     "Record": "tfstyle.gatys.record",
+    "Translator": "tfstyle.translator",
     "enlarge": "tfstyle.enlarger",
     "preset": "tfstyle.gatys.settings",
+    "translate": "tfstyle.translator",
 }
 
 __all__ = ["InputError", "__version__", *_HOMES]

@@ -14,14 +14,14 @@ from tfstyle.cli import export as verb
 from tfstyle.cli import main
 from tfstyle.export import ExportError
 
-INPUTS = ["glass.png", "larger.npz", "network.npz", "paint.png", "photo.png", "wave.npz"]
+INPUTS = ["glass.png", "larger.npz", "monet.npz", "network.npz", "paint.png", "photo.png", "wave.npz"]
 
 
 @pytest.fixture(autouse=True)
 def model(folder, network_file):
-    """network.npz in the current folder, and wave.npz and larger.npz, of which the heads alone are true."""
+    """network.npz in the current folder, and three of which the heads alone are true: wave, larger and monet.npz."""
     (folder / "network.npz").write_bytes(network_file.read_bytes())
-    for name, kind in (("wave", "style"), ("larger", "superres")):
+    for name, kind in (("wave", "style"), ("larger", "superres"), ("monet", "translate")):
         np.savez(folder / f"{name}.npz", config=np.frombuffer(json.dumps({"kind": kind}).encode(), np.uint8))
 
 
@@ -77,12 +77,15 @@ BAD = [
     ("gatys", "-o", "models", "--format", "onnx"),
     ("arbitrary", "-o", "models", "--format", "litert", "--version", "2"), ("style", "-o", "models"),
     ("style", "-o", "models", "--model", "larger.npz"), ("superres", "-o", "models", "--model", "wave.npz"),
-    ("superres", "-o", "models", "--factor", "5"),
+    ("superres", "-o", "models", "--factor", "5"), ("translate", "-o", "models"),
+    ("translate", "-o", "models", "--model", "wave.npz"),
+    ("translate", "-o", "models", "--model", "monet.npz", "--direction", "a2a"),
+    ("translate", "-o", "models", "--model", "monet.npz", "--format", "onnx"),
 ]
 
 
 @pytest.mark.parametrize(("words", "sentence"), [
-    (("arbitary", "-o", "m"), "name must be one of 'arbitrary', 'gatys', 'style', 'superres'; "),
+    (("arbitary", "-o", "m"), "name must be one of 'arbitrary', 'gatys', 'style', 'superres', 'translate'; "),
     (("arbitrary",), "The following arguments are required: -o/--output; see tfstyle export --help."),
     (("-o", "m"), "The following arguments are required: ENGINE; see tfstyle export --help."),
     (("arbitrary", "gatys", "-o", "m"), "tfstyle export takes no argument 'gatys'; see tfstyle export --help."),
@@ -104,6 +107,17 @@ BAD = [
      "--style-size is for arbitrary alone; style looks at no style: leave it out."),
     (("superres", "-o", "m", "--model", "wave.npz"), "model 'wave.npz' paints pictures and enlarges none; "),
     (("superres", "-o", "m", "--model", "larger.npz", "--factor", "5"), "factor must be 4 or 8; received 5."),
+    (("translate", "-o", "m"), "No network translates by default; give "),
+    (("translate", "-o", "m", "--model", "gone.npz"), "There is no model 'gone.npz'; "),
+    (("translate", "-o", "m", "--model", "wave.npz"), "model 'wave.npz' paints pictures and translates none; "),
+    (("arbitrary", "-o", "m", "--model", "monet.npz"), "model 'monet.npz' translates pictures and paints none; "),
+    (("translate", "-o", "m", "--model", "monet.npz", "--direction", "a2a"),
+     "--direction must be one of 'a2b', 'b2a'; received 'a2a'; did you mean "),
+    (("style", "-o", "m", "--model", "wave.npz", "--direction", "b2a"), "direction is for translate alone; leave it "),
+    (("translate", "-o", "m", "--model", "monet.npz", "--direction", "b2a", "--format", "onnx"),
+     "Networks that translate are not exported to onnx; they are SavedModels alone."),
+    (("translate", "-o", "m", "--model", "monet.npz", "--format", "litert", "--size", "64"),
+     "Networks that translate are not exported to litert; they are SavedModels alone."),
     (("arbitrary", "-o", "photo.png"), "photo.png is a file; name a folder."),
     (("arbitrary", "-o", "m", "--replac"), "There is no flag --replac; did you mean --replace?"),
     (("arbitrary", "-o", "m", "--format", "tflite"), "--format must be one of 'savedmodel', 'litert', 'onnx'; "),
@@ -141,6 +155,9 @@ print([main(line) for line in {lines}], "tensorflow" in sys.modules)
     (("style", "--model", "wave.npz", "-o", "m"), ("style", "m", {"model": "wave.npz"})),
     (("superres", "--model", "larger.npz", "--factor", "4", "-o", "m"),
      ("superres", "m", {"model": "larger.npz", "factor": 4})),
+    (("translate", "--model", "monet.npz", "-o", "m"), ("translate", "m", {"model": "monet.npz"})),
+    (("translate", "--model", "monet.npz", "--direction", "b2a", "-o", "m"),
+     ("translate", "m", {"model": "monet.npz", "direction": "b2a"})),
     (("arbitrary", "--model", "network.npz", "--version", "20261122", "-o", "m", "--replace", "--precision", "float32"),
      ("arbitrary", "m", {"model": "network.npz", "version": 20261122, "replace": True, "precision": "float32"})),
 ])

@@ -23,10 +23,12 @@ VERBS = {
     "stylize": "repaint a picture after paintings in one pass (Ghiasi et al. 2017), the quick way",
     "optimize": "repaint a picture after paintings by optimization (Gatys et al. 2016), the best-looking way",
     "enlarge": "enlarge a picture by 4 or 8 (Johnson et al. 2016)",
+    "translate": "translate a picture between two domains (DSMAP, Chang et al. 2020)",
     "train": "train a network of your own from folders of pictures",
     "export": "write an engine for TensorFlow Serving and other runtimes",
     "serve": "start TensorFlow Serving on a folder of SavedModels, or say how to",
     "client": "repaint a picture by a server",
+    "evaluate": "measure how far two folders of pictures are apart (FID, KID)",
     "doctor": "show versions, devices, precision and weights, and what is wrong with them",
 }
 _EXIT_CODES = """exit codes: 0 done; 1 done but for what is said, or diverged; 2 bad input or

@@ -18,12 +18,13 @@ EXAMPLES = """examples:
   tfstyle export arbitrary --model mine.npz --version 2 -o saved_models
   tfstyle export style --model wave.npz -o saved_models
   tfstyle export superres --model larger.npz -o saved_models
+  tfstyle export translate --model monet.npz --direction b2a -o saved_models
   tfstyle export arbitrary --format litert --kinds float16 --size 384 --style-size 256 -o mobile
   tfstyle export arbitrary --format onnx -o onnx
   tfstyle export style --model wave.npz --format onnx -o onnx
 
-saved_models/arbitrary/1 and saved_models/wave/1 are then what tensorflow_model_server serves (tfstyle serve --models
-saved_models); onnx/wave.onnx is one file.
+saved_models/arbitrary/1, saved_models/wave/1 and saved_models/monet_b2a/1 are then what tensorflow_model_server serves
+(tfstyle serve --models saved_models); onnx/wave.onnx is one file.
 """
 FORMATS = ("savedmodel", "litert", "onnx")
 # Which of the flags a format takes, beside --model.
@@ -35,7 +36,8 @@ def add_flags(parser):
     parser.usage = "tfstyle export ENGINE -o FOLDER [flags]"
     add = parser.add_argument_group("what and where").add_argument
     add("engine", metavar="ENGINE", help="arbitrary (any style in one pass), gatys (the optimizer), style (one "
-        "style in one pass, named by --model) or superres (enlargement)")
+        "style in one pass, named by --model), superres (enlargement) or translate (from one domain to another, by "
+        "--model and --direction)")
     add("-o", "--output", metavar="FOLDER", required=True, help="made if missing")
     add("--format", metavar="{" + ",".join(FORMATS) + "}", default="savedmodel",
         help="savedmodel for TensorFlow Serving; litert (TensorFlow Lite) and onnx, of arbitrary as two files: "
@@ -56,11 +58,13 @@ def run(args):
     settings = ExportSettings(**given)
     settings.check_for(args.engine)
     lite = {name: value for name in _OWN["litert"] if (value := getattr(args, name)) is not None}
-    for name in sorted((given | lite).keys() - {"model", "factor", *_OWN[form]}):
+    for name in sorted((given | lite).keys() - {"model", "factor", "direction", *_OWN[form]}):
         owner = next(other for other in FORMATS if name in _OWN[other])
         raise InputError(f"{flags.flag(name)} is for --format {owner}; leave it out.")
     if form != "savedmodel" and args.engine == "gatys":
         raise InputError(f"The optimizer is not exported to {form}; it is a SavedModel alone.")
+    if form != "savedmodel" and args.engine == "translate":
+        raise InputError(f"Networks that translate are not exported to {form}; they are SavedModels alone.")
     if "style_size" in lite and args.engine != "arbitrary":
         raise InputError(f"--style-size is for arbitrary alone; {args.engine} looks at no style: leave it out.")
     if args.engine == "arbitrary" and check_model(settings.model) != "ours":

@@ -10,7 +10,7 @@ from keras import ops
 
 from tfstyle.checks import InputError
 
-__all__ = ["LEAST_SIDE", "inception_predictor", "keep_statistics", "load_imagenet"]
+__all__ = ["LEAST_SIDE", "application", "inception_predictor", "keep_statistics", "load_imagenet"]
 
 LEAST_SIDE = 75  # px that keras.applications asks for
 # Keras counts from 0 what slim, in which the paper is written, calls Mixed_5b to 5d and 6a to 6e: the last of 17 x 17.
@@ -49,7 +49,7 @@ def load_imagenet(predictor):
         InputError: they cannot be fetched.
     """
     try:
-        whole = _application("imagenet")
+        whole = application("imagenet")
     except Exception as error:  # whatever the network, the disk or a wrong hash gives rise to
         raise InputError(
             "Keras could not fetch the ImageNet weights of inception_v3: check the network connection and try again, "
@@ -100,7 +100,7 @@ class ReflectToLeast(kl.Layer):
 
 def _trunk(dtype):
     """Inception-v3 up to Mixed_6e, its layers under names that are the same in every session."""
-    whole = _application(None)
+    whole = application(None)
     names = _names(whole)
 
     def renamed(layer):
@@ -110,7 +110,8 @@ def _trunk(dtype):
     return keras.models.clone_model(part, clone_function=renamed)
 
 
-def _application(weights):
+def application(weights):
+    """Inception-v3 of keras.applications without its top, of random weights (None) or ImageNet's ("imagenet")."""
     before = keras.config.image_data_format()
     keras.config.set_image_data_format("channels_last")
     try:

@@ -69,6 +69,11 @@ class PictureSet:
         # Not by `images.read`, which makes floats: four times the bytes, twice the time.
         return images.to_uint8(decoded(opened(io.BytesIO(data), label), label)[0])
 
+    @property
+    def names(self):
+        """Of the pictures, in their order: paths below the folder, of a tar file's members with the file's name."""
+        return [place.name for place in self._places]
+
     def below(self, side):
         """[(name, (width, height))] of the pictures with a side under `side` px, by their headers alone."""
         found = []
