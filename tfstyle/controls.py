@@ -21,6 +21,7 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 ENDINGS = (".npz", ".keras")
 CHECKPOINT = "manifest.json"  # of fast-style-transfer, read by nets/fast_style_transfer.py
 CARD = os.path.join("assets.extra", "tfstyle.json")  # in our SavedModels of networks of one model
+OTHERS = {"superres": ("enlarges pictures", "enlarge"), "translate": ("translates pictures", "translate")}
 _ONE_STYLE = f" {', '.join(shipped_styles())}: one style each, likewise;" if shipped_styles() else ""
 
 
@@ -89,8 +90,9 @@ def check_model(model):
     if not os.path.isdir(name) and not name.lower().endswith(ENDINGS):
         raise InputError(f"model {name!r} has an unknown ending; it must be {' or '.join(ENDINGS)}, or a folder.")
     kind = kind_of(name)
-    if kind == "superres":
-        raise InputError(f"model {name!r} enlarges pictures and paints none; use tfstyle.enlarge, or give another.")
+    if kind in OTHERS:
+        does, verb = OTHERS[kind]
+        raise InputError(f"model {name!r} {does} and paints none; use tfstyle.{verb}, or give another.")
     if kind is None and os.path.isdir(name):
         raise InputError(f"model {name!r} is a folder without a saved_model.pb; name the folder that holds it.")
     if kind is None:
@@ -99,7 +101,7 @@ def check_model(model):
 
 
 def kind_of(path):
-    """What a path holds: "arbitrary", "style", "superres", "folder" (another SavedModel) or None (no model)."""
+    """What a path holds: "arbitrary", "style", one of OTHERS, "folder" (another SavedModel) or None (no model)."""
     if os.path.isdir(path):
         if (card := saved_card(path)) is not None:
             return card["kind"]
@@ -110,7 +112,7 @@ def kind_of(path):
         kind = _kind_of_file(os.fsdecode(path))
     except Exception:  # damaged archives fail in every way there is
         return None
-    return kind if kind in ("arbitrary", "style", "superres") else None
+    return kind if kind in ("arbitrary", "style", *OTHERS) else None
 
 
 def _kind_of_file(path):
@@ -134,7 +136,7 @@ def saved_card(folder):
         folder: of the SavedModel, the one that holds saved_model.pb.
 
     Returns:
-        {"kind": "style" or "superres", "least_side": in px, ...}, or None where it is no SavedModel of that sort.
+        {"kind": "style" or one of OTHERS, "least_side": in px, ...}, or None where it is no SavedModel of that sort.
 
     Raises:
         InputError: it is one, and what it says is damaged or of another version.
@@ -145,7 +147,7 @@ def saved_card(folder):
     try:
         with open(path, "rb") as file:
             card = json.load(file)
-        if card["kind"] in ("style", "superres") and type(card["least_side"]) is int:
+        if card["kind"] in ("style", *OTHERS) and type(card["least_side"]) is int:
             return card
     except (KeyError, OSError, RecursionError, TypeError, ValueError):
         pass

@@ -107,6 +107,56 @@ def superres_session(single_calls):
 
 
 @pytest.fixture(scope="session")
+def translation_files(tmp_path_factory):
+    """Small networks between two domains, of random weights, as users keep them: {name: path}, "monet" and "munit"."""
+    from tfstyle.nets import network_files
+    from tfstyle.nets.dsmap import DSMAPConfig, dsmap
+
+    random, folder = np.random.default_rng(12), tmp_path_factory.mktemp("translation")
+    small = {"width": 4, "hidden": 8, "blocks": 1}
+    files = {
+        folder / "monet.npz": DSMAPConfig(**small),
+        folder / "munit.keras": DSMAPConfig(**small, halvings=2, mapping=False, shared_tail=False),
+    }
+    for path, config in files.items():
+        model = dsmap(config)
+        for variable in model.variables:
+            values = random.standard_normal(variable.shape, np.float32)
+            if "kernel" in variable.path:
+                values *= (2 / np.prod(variable.shape[:-1])) ** 0.5  # keeps its size from layer to layer
+            else:
+                values = 0.1 * values + ("gamma" in variable.path)
+            variable.assign(values)
+        network_files.save(path, model, config)
+    return {path.stem: path for path in files}
+
+
+@pytest.fixture(scope="session")
+def translation_saved(translation_files, tmp_path_factory):
+    """Their SavedModels, as `save` writes them: {name and direction: path}, "monet_a2b" and "munit_b2a"."""
+    from tfstyle.export import savedmodel
+    from tfstyle.export.settings import ExportSettings
+
+    paths = {}
+    for name, direction in (("monet", None), ("munit", "b2a")):
+        settings = ExportSettings(model=translation_files[name], direction=direction)
+        path = tmp_path_factory.mktemp(name) / "1"
+        path.mkdir()
+        savedmodel.save("translate", path, settings)
+        paths[settings.served_as("translate")] = path
+    return paths
+
+
+@pytest.fixture(scope="session")
+def translate_session(translation_saved):
+    """The first of them in the loader of TensorFlow Serving."""
+    from tfstyle.export import loaders
+
+    with loaders.in_session(translation_saved["monet_a2b"]) as call:
+        yield call
+
+
+@pytest.fixture(scope="session")
 def arbitrary_session(arbitrary_saved):
     """`arbitrary_saved` in the loader of TensorFlow Serving."""
     from tfstyle.export import loaders

@@ -47,7 +47,7 @@ def test_a_version_that_is_there_is_refused(refusal, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "options", "sentence"), [
-    ("arbitary", {}, "name must be one of 'arbitrary', 'gatys', 'style', 'superres'; received 'arbi"),
+    ("arbitary", {}, "name must be one of 'arbitrary', 'gatys', 'style', 'superres', 'translate'; received 'arbi"),
     ("arbitrary", {"precision": "float16"}, "precision must be one of 'float32', 'bfloat16'; received 'float16'; did "),
     ("arbitrary", {"version": 0}, "version must be a whole number of at least 1; received 0."),
     ("arbitrary", {"replace": 1}, "replace must be True or False; received 1."),

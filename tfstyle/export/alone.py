@@ -2,8 +2,9 @@
 
 import tensorflow as tf
 
+from tfstyle.checks import check_choice
 from tfstyle.export import pair
-from tfstyle.export.settings import ExportSettings
+from tfstyle.export.settings import SINGLE, ExportSettings
 from tfstyle.export.single import NAMES, SHAPES, load
 from tfstyle.export.verify import PICTURES
 from tfstyle.images import LEAST_SIDE
@@ -28,6 +29,7 @@ class Alone(tf.Module):
 
     def __init__(self, name, model="default", factor=None):
         super().__init__(name="alone")
+        check_choice("engine", name, SINGLE)
         pair.check_backend()
         settings = ExportSettings(model=model, factor=factor)
         self._network, config = load(name, settings)

@@ -74,7 +74,7 @@ class ArbitraryModule(tf.Module):
 
         @tf.function(input_signature=[content, code], autograph=False)
         def stylize_code(content_image, style_code):
-            code = self._checked_code(style_code)
+            code = graph.codes(style_code, self.code_size, _MOST_CODE, "make it anew from its picture")
             content = graph.pictures(content_image, "content_image", self._bounds)
             content, code = graph.same_count(("content_image", content), ("style_code", code))
             return {"stylized_image": self._painted(content, code)}
@@ -89,20 +89,6 @@ class ArbitraryModule(tf.Module):
 
         found = (serving_default, stylize, style_code, stylize_code, stylize_bytes)
         return {function.__name__: function for function in found}
-
-    def _checked_code(self, code):
-        size = self.code_size
-        with tf.control_dependencies(graph.refuse_unless(
-            tf.equal(tf.shape(code)[1], size), f"style_code must have {size} numbers a picture; received {{}}.",
-            tf.shape(code)[1],
-        )):
-            small = graph.refuse_unless(
-                tf.reduce_all(tf.abs(code) <= _MOST_CODE),  # which is false of NaN
-                f"style_code must be from -{_MOST_CODE} to {_MOST_CODE}, all of it finite; "
-                "make it anew from its picture.",
-            )
-        with tf.control_dependencies(small):
-            return tf.ensure_shape(code, (None, size))
 
     def _codes(self, pictures):
         """(N, h, w, 3) -> (N, K)."""

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from tfstyle.controls import CARD
-from tfstyle.export.settings import SINGLE
+from tfstyle.export.settings import NAMED
 from tfstyle.images import LEAST_SIDE
 from tfstyle.version import __version__
 from tfstyle.weights.files import ARBITRARY, DEFAULT, MEANS, SHIPPED
@@ -25,6 +25,8 @@ _WHAT = {
              "(arXiv:1603.08155).",
     "superres": "Enlarges a picture: Johnson et al., ECCV 2016 (arXiv:1603.08155). Histograms are not matched in the "
                 "graph; `tfstyle.enlarge` does that afterwards.",
+    "translate": "Turns a picture of one domain into one of another, in the style of an example or of a code: Chang et "
+                 "al., ECCV 2020 (arXiv:2008.02198), and Huang et al., ECCV 2018 (arXiv:1804.04732).",
 }
 _OURS = "Apache-2.0, the tfstyle authors"
 _LICENSES = {
@@ -43,7 +45,7 @@ def write(path, name, module, settings, differences):
         settings: `ExportSettings`. Of a model's path only the file's name is told.
         differences: what `tfstyle.export.verify` measured.
     """
-    if name in SINGLE:
+    if name in NAMED:
         ours = settings.shipped_file(name) is not None
         shipped, licenses = [settings.shipped_file(name)] if ours else [], {"graph": _OURS}
     else:
@@ -71,7 +73,7 @@ def write(path, name, module, settings, differences):
 
 
 def write_kind(path, name, module):
-    """Writes what a network of one picture is, in short, so that Python knows its folder without TensorFlow."""
+    """Writes what a network of one model is, in short, so that Python knows its folder without TensorFlow."""
     _dump(path, CARD, {"kind": name, **module.bounds})
 
 

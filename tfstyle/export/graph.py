@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfstyle.images import LEAST_SIDE
 
 __all__ = [
-    "PICTURES", "SPEC", "Bounds", "decoded", "encoded", "fitted", "in_portions", "one_by_one", "picture_pairs",
+    "PICTURES", "SPEC", "Bounds", "codes", "decoded", "encoded", "fitted", "in_portions", "one_by_one", "picture_pairs",
     "pictures", "refuse_unless", "requests", "resized", "same_count", "scaled_to",
 ]
 
@@ -98,6 +98,24 @@ def pictures(pictures, name, bounds):
         )
     with tf.control_dependencies(values):
         return tf.ensure_shape(tf.clip_by_value(pictures, 0.0, 1.0), SPEC)
+
+
+def codes(code, size, most, otherwise):
+    """Style codes (N, size), refused unless their numbers are so many and from -most to most.
+
+    Args:
+        otherwise: what to do about them, for the sentence.
+    """
+    with tf.control_dependencies(refuse_unless(
+        tf.equal(tf.shape(code)[1], size), f"style_code must have {size} numbers a picture; received {{}}.",
+        tf.shape(code)[1],
+    )):
+        small = refuse_unless(
+            tf.reduce_all(tf.abs(code) <= most),  # which is false of NaN
+            f"style_code must be from -{most} to {most}, all of it finite; {otherwise}.",
+        )
+    with tf.control_dependencies(small):
+        return tf.ensure_shape(code, (None, size))
 
 
 def decoded(content, name, bounds):

@@ -11,9 +11,10 @@ from tfstyle.checks import InputError
 from tfstyle.export import card, warmup
 from tfstyle.export.arbitrary import ArbitraryModule
 from tfstyle.export.gatys import GatysModule
-from tfstyle.export.settings import SINGLE, ExportSettings
+from tfstyle.export.settings import NAMED, SINGLE, ExportSettings
 from tfstyle.export.single import SingleModule
-from tfstyle.export.verify import check_arbitrary, check_gatys, check_single
+from tfstyle.export.translation import TranslationModule
+from tfstyle.export.verify import check_arbitrary, check_gatys, check_single, check_translation
 from tfstyle.machine import resolve
 
 __all__ = ["export", "save"]
@@ -23,12 +24,14 @@ def export(name, folder, **settings):
     """Writes one engine as a SavedModel, compared in all loaders with Python before it is kept.
 
     Args:
-        name: "arbitrary" (any style in one pass), "gatys" (the optimizer), "style" (one style in one pass) or
-            "superres" (enlargement).
+        name: "arbitrary" (any style in one pass), "gatys" (the optimizer), "style" (one style in one pass),
+            "superres" (enlargement) or "translate" (from one domain to another).
         folder: where models lie; the SavedModel becomes folder/name/version. In place of "style" the folder bears the
             name of the shipped network or of the model's file without its ending (of weights.npz, as trainings call
-            it, that of the file's folder); in place of "superres" the same, or superres4 for the shipped network.
-        **settings: fields of `tfstyle.export.settings.ExportSettings`: model, factor, precision, version, replace.
+            it, that of the file's folder); in place of "superres" the same, or superres4 for the shipped network; in
+            place of "translate" the same and the direction, such as monet_a2b.
+        **settings: fields of `tfstyle.export.settings.ExportSettings`: model, factor, direction, precision, version,
+            replace.
 
     Returns:
         (pathlib.Path of the version's folder, {what was compared: its difference}).
@@ -68,6 +71,8 @@ def save(name, path, settings=ExportSettings()):
     """
     if name in SINGLE:
         module = SingleModule(name, settings)
+    elif name == "translate":
+        module = TranslationModule(settings)
     else:
         module = GatysModule() if name == "gatys" else ArbitraryModule(settings.model, settings.precision)
     signatures = module.signatures()
@@ -75,7 +80,7 @@ def save(name, path, settings=ExportSettings()):
         tf.saved_model.save(module, os.fspath(path), signatures=signatures)
     except tf.errors.OpError as error:  # TensorFlow's own, of a full disk
         raise OSError(None, error.message) from error
-    if name in SINGLE:
+    if name in NAMED:
         card.write_kind(path, name, module)
     return module
 
@@ -84,4 +89,6 @@ def _checked(name, path, settings):
     """{what was compared: its difference}."""
     if name in SINGLE:
         return check_single(path, name, settings)
+    if name == "translate":
+        return check_translation(path, settings)
     return check_gatys(path) if name == "gatys" else check_arbitrary(path, settings)

@@ -6,13 +6,13 @@ import pathlib
 import numpy as np
 
 from tfstyle import images
-from tfstyle.export import ExportError, loaders, single
+from tfstyle.export import ExportError, loaders, single, translation
 from tfstyle.gatys.loop import optimize
 from tfstyle.gatys.objective import Objective
 from tfstyle.gatys.settings import GatysSettings
 from tfstyle.stylizer import ArbitraryStylizer
 
-__all__ = ["PICTURES", "check_arbitrary", "check_gatys", "check_single"]
+__all__ = ["PICTURES", "check_arbitrary", "check_gatys", "check_single", "check_translation"]
 
 # A photograph (CC0) and a painting of our own (examples/README.md), small; warm-up requests are made of them, too.
 PICTURES = tuple(pathlib.Path(__file__).parent / "pictures" / name for name in ("photo.jpg", "painting.jpg"))
@@ -136,6 +136,49 @@ def check_single(path, name, settings):
                 found = call(names.of_files, **{names.file: [_png(picture)]})[names.answer_file]
                 difference = np.abs(_read(found) - wanted).max()
                 _tell(told, f"{loader} {names.of_files}", difference, max(most, _EIGHT_BITS))
+    return told
+
+
+def check_translation(path, settings):
+    """Compares every signature of a translation, in every loader, with Keras.
+
+    Args:
+        path: of the SavedModel.
+        settings: `ExportSettings`, with which it was made.
+
+    Returns:
+        {what: largest difference}, as `check_arbitrary`: of a pixel; of a code's number, in units of the largest one
+        where that is over 1.
+
+    Raises:
+        ExportError: a difference is larger than it may be.
+    """
+    inner = "mixed_bfloat16" if settings.precision == "bfloat16" else "float32"
+    painter, reader, _ = translation.load(settings, inner)
+    most, told = _SINGLE[settings.precision], {}
+    hub, two = loaders.hub_call(path), loaders.signature_calls(path)
+    with loaders.in_session(path) as session:
+        for shapes in translation.SHAPES:
+            content, style = (
+                _eight_bits(images.resize(images.read(picture).rgb, shape))
+                for picture, shape in zip(PICTURES, shapes, strict=True)
+            )
+            code = reader(style).numpy()
+            whole, unit = painter([content, code]).numpy(), max(1.0, np.abs(code).max())
+            asked = {"content_image": content, "style_image": style}
+            pairs = {"hub": (hub(content, style), whole)}
+            for loader, call in (("tensorflow", two), ("session", session)):
+                for name in ("serving_default", "translate"):
+                    pairs[f"{loader} {name}"] = call(name, **asked)["stylized_image"], whole
+                found = call("encode_style", style_image=style)["style_code"]
+                pairs[f"{loader} encode_style"] = found / unit, code / unit
+                found = call("translate_code", content_image=content, style_code=code)["stylized_image"]
+                pairs[f"{loader} translate_code"] = found, whole
+                found = call("translate_bytes", content_bytes=[_png(content)], style_bytes=[_png(style)])
+                difference = np.abs(_read(found["stylized_bytes"]) - whole).max()
+                _tell(told, f"{loader} translate_bytes", difference, max(most, _EIGHT_BITS))
+            for what, (found, wanted) in pairs.items():
+                _tell(told, what, np.abs(found - wanted).max(), most)
     return told
 
 

@@ -14,8 +14,9 @@ __all__ = ["FILE", "write"]
 FILE = os.path.join("assets.extra", "tf_serving_warmup_requests")
 _QUALITY = 80  # of JPEGs that nobody looks at
 # Long sides in px: the first request of a size costs up to twice as much as the later ones.
-_SIDES = {"arbitrary": (256, 512, 1024), "gatys": (128, 256), "style": (256, 512, 1024), "superres": (64, 128, 256)}
-_SIGNATURES = {"arbitrary": "stylize_bytes", "gatys": "optimize_bytes"} | {
+_SIDES = {"arbitrary": (256, 512, 1024), "gatys": (128, 256), "style": (256, 512, 1024), "superres": (64, 128, 256),
+          "translate": (128, 256, 512)}
+_SIGNATURES = {"arbitrary": "stylize_bytes", "gatys": "optimize_bytes", "translate": "translate_bytes"} | {
     name: names.of_files for name, names in single.NAMES.items()
 }
 
@@ -58,6 +59,8 @@ def _inputs(name, side):
         return {single.NAMES[name].file: [_jpeg(images.read(PICTURES[0], size=side).rgb)]}
     content, style = (images.read(picture, size=side).rgb for picture in PICTURES)
     files = {f"{key}_bytes": [_jpeg(picture)] for key, picture in (("content", content), ("style", style))}
+    if name == "translate":
+        return files
     if name == "arbitrary":
         return files | {"strength": np.float32([1])}
     weights = {f"{key}_weight": np.float32([1]) for key in ("content", "style", "tv")}

@@ -98,16 +98,17 @@ def dsmap(config=DSMAPConfig(), dtype="float32"):
 
     Source: layer by layer as published with DSMAP; weights start Kaiming normal, biases 0.
     """
-    tail = _Block("shared", config.channels, "leaky", dtype) if config.shared_tail else None
+    tail = _tail(config, dtype) if config.shared_tail else None
     image = keras.Input((None, None, 3), dtype="float32", name="image")
     square = ReflectToMultiple(STRIDE, dtype="float32", name="reflect")(image)
     outputs = []
     for domain in DOMAINS:
         content, style, decoder = (
-            _content_encoder(domain, config, tail, dtype), _style_encoder(domain, config, dtype),
+            _content_encoder(domain, config, dtype), _style_encoder(domain, config, dtype),
             _decoder(domain, config, dtype),
         )
-        c, _, h = content(square)
+        deep, h = content(square)
+        c = tail(deep) if tail else deep
         if config.mapping:
             c = _mapping(domain, config, dtype)([c, h])
         again = decoder([c, style(square)])
@@ -116,8 +117,19 @@ def dsmap(config=DSMAPConfig(), dtype="float32"):
 
 
 def part(network, domain, kind):
-    """One part of a `dsmap` network: kind "content", "style", "mapping" or "decoder" of domain "a" or "b"."""
-    return network.get_layer(f"{domain}_{kind}")
+    """One part of a `dsmap` network, a keras.Model that shares its weights.
+
+    Args:
+        network: as `dsmap` makes it.
+        domain: "a" or "b".
+        kind: "content", "style", "mapping" or "decoder".
+    """
+    found = network.get_layer(f"{domain}_{kind}")
+    if kind != "content":
+        return found
+    deep, h = found(image := keras.Input((None, None, 3), dtype="float32", name="image"))
+    tails = [layer for layer in network.layers if layer.name == "shared"]
+    return keras.Model(image, [tails[0](deep) if tails else deep, deep, h], name=found.name)
 
 
 def translation(network, source, target):
@@ -173,7 +185,13 @@ def discriminator(domain, width=64, dtype="float32"):
     return keras.Model(image, maps, name=f"{domain}_judge")
 
 
-def _content_encoder(domain, config, tail, dtype):
+def _tail(config, dtype):
+    """The block that both domains' contents go through: a model, so that files know it as one layer called twice."""
+    deep = keras.Input((None, None, config.channels), dtype=_computed(dtype), name="deep")
+    return keras.Model(deep, _Block("shared", config.channels, "leaky", dtype)(deep), name="shared")
+
+
+def _content_encoder(domain, config, dtype):
     name = f"{domain}_content"
     image = keras.Input((None, None, 3), dtype="float32", name="image")
     x = _convolved(_centered(image, name, dtype), config.width, 7, 1, f"{name}0", None, "leaky", dtype)
@@ -183,7 +201,7 @@ def _content_encoder(domain, config, tail, dtype):
         h = x if i == 2 else h
     for i in range(1, config.blocks + 1):
         x = _Block(f"{name}_deep{i}", config.channels, "relu", dtype)(x)
-    return keras.Model(image, [tail(x) if tail else x, x, h], name=name)
+    return keras.Model(image, [x, h], name=name)
 
 
 def _style_encoder(domain, config, dtype):

@@ -117,7 +117,9 @@ class Training(Adversarial):
         self.settings = s
         self.config = DSMAPConfig(s.width, s.style, s.hidden, s.halvings, s.blocks, s.mapping, s.shared_tail)
         self.network = dsmap(self.config, dtype)
-        encoders = [variable for domain in DOMAINS for variable in self._part(domain, "content").variables]
+        kinds = ("content", "style", "decoder", *(("mapping",) if s.mapping else ()))
+        self.parts = {(domain, kind): part(self.network, domain, kind) for domain in DOMAINS for kind in kinds}
+        encoders = [variable for domain in DOMAINS for variable in self.parts[domain, "content"].variables]
         self.adam = lambda pace: adam(pace, pace.average, {id(one): pace.encoder_rate for one in encoders})
         self.measure = None
         if s.contextual_weight or s.invariant_weight:
@@ -138,8 +140,8 @@ class Training(Adversarial):
         """
         s, n = self.settings, self.settings.pictures
         pictures = {domain: _unit(batch[domain]) for domain in DOMAINS}
-        coded = {domain: self._part(domain, "content")(pictures[domain]) for domain in DOMAINS}
-        styles = {domain: self._part(domain, "style")(pictures[domain]) for domain in DOMAINS}
+        coded = {domain: self.parts[domain, "content"](pictures[domain]) for domain in DOMAINS}
+        styles = {domain: self.parts[domain, "style"](pictures[domain]) for domain in DOMAINS}
         with_example = bool(s.example_weight or s.cycle_weight)
         made = {kind: {} for kind in ("own", "example", "drawn", "returned", "contents", "styles", "mapped")}
         for domain in DOMAINS:
@@ -147,7 +149,7 @@ class Training(Adversarial):
             mapped = self._mapped(domain, content, features)
             there = self._mapped(domain, *coded[OTHER[domain]][::2])
             count = 2 if with_example else 1  # translations of each picture
-            painted = self._part(domain, "decoder")([
+            painted = self.parts[domain, "decoder"]([
                 ops.concatenate([mapped] + [there] * count),
                 ops.concatenate([styles[domain]] * count + [batch[f"code_{domain}"]]),
             ])
@@ -160,7 +162,7 @@ class Training(Adversarial):
             for domain in DOMAINS:
                 content, features, _ = again[OTHER[domain]]
                 mapped = self._mapped(domain, content, features)
-                made["returned"][domain] = self._part(domain, "decoder")([mapped, again[domain][2]])
+                made["returned"][domain] = self.parts[domain, "decoder"]([mapped, again[domain][2]])
         return made
 
     def _read_back(self, domain, made, coded, batch):
@@ -168,8 +170,8 @@ class Training(Adversarial):
         n, wanted = self.settings.pictures, coded[OTHER[domain]][0]
         painted = [made[kind][domain] for kind in ("example", "drawn") if made[kind][domain] is not None]
         painted = ops.concatenate(painted)
-        content, _, features = self._part(domain, "content")(painted)
-        style = self._part(domain, "style")(painted)
+        content, _, features = self.parts[domain, "content"](painted)
+        style = self.parts[domain, "style"](painted)
         with_example = bool(self.settings.example_weight)
         found = content if with_example else content[-n:]
         made["contents"][domain] = found, ops.concatenate([wanted, wanted]) if with_example else wanted
@@ -235,11 +237,8 @@ class Training(Adversarial):
     def _weight(self, kind):
         return self.settings.example_weight if kind == "example" else 1.0
 
-    def _part(self, domain, kind):
-        return part(self.network, domain, kind)
-
     def _mapped(self, domain, content, features):
-        return self._part(domain, "mapping")([content, features]) if self.settings.mapping else content
+        return self.parts[domain, "mapping"]([content, features]) if self.settings.mapping else content
 
 
 def _starting(init):
