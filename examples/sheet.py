@@ -1,11 +1,11 @@
 """Makes the README's sheets: one photograph repainted after each of our paintings, by each shipped network for one
-style, or enlarged.
+style, enlarged, or translated to the world of Monet's landscapes.
 
-    python examples/sheet.py [--method fast|optimize|one-style|enlarge] [-o examples/results/fast.jpg]
+    python examples/sheet.py [--method fast|optimize|one-style|enlarge|translate] [-o examples/results/fast.jpg]
                              [--photo china.jpg] [--size 512]
 
-The optimiser takes a minute a painting on two processor cores. `enlarge` shows the middle of the photograph a quarter as
-large: enlarged bicubically, by the network, and as it was.
+The optimiser takes a minute a painting on two processor cores. `enlarge` shows the middle of the photograph a quarter
+as large: enlarged bicubically, by the network, and as it was. `translate` shows five random styles, picked from sixteen.
 """
 
 import argparse
@@ -20,6 +20,8 @@ from tfstyle.weights.files import shipped_styles
 
 HERE = pathlib.Path(__file__).parent
 CELL, GAP = (432, 288), 6
+METHODS = ("fast", "optimize", "one-style", "enlarge", "translate")
+SEEDS = (2, 7, 8, 10, 14)
 
 
 def cell(picture):
@@ -55,6 +57,14 @@ def enlarged(photo):
         yield ImageOps.fit(picture, (CELL[0] * 2 // 3, CELL[1]), Image.Resampling.LANCZOS)
 
 
+def translated(photo, size):
+    """The photograph, and it translated in random styles."""
+    yield cell(Image.open(photo))
+    translator = tfstyle.Translator("monet")
+    for seed in SEEDS:
+        yield cell(translator.translate(photo, size=size, seed=seed))
+
+
 def sheet(cells, columns):
     """Pictures of one size in rows."""
     width, height = cells[0].size
@@ -67,7 +77,7 @@ def sheet(cells, columns):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--method", default="fast", choices=("fast", "optimize", "one-style", "enlarge"))
+    parser.add_argument("--method", default="fast", choices=METHODS)
     parser.add_argument("-o", "--output", type=pathlib.Path)
     parser.add_argument("--photo", default="china.jpg")
     parser.add_argument("--size", type=int, default=512)
@@ -77,6 +87,8 @@ def main():
         page = sheet(list(by_networks(photo, options.size)), 2)
     elif options.method == "enlarge":
         page = sheet(list(enlarged(photo)), 3)
+    elif options.method == "translate":
+        page = sheet(list(translated(photo, options.size)), 3)
     else:
         page = sheet(list(repainted(photo, options.method, options.size)), 3)
     output = options.output or HERE / "results" / f"{options.method}.jpg"

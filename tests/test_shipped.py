@@ -1,4 +1,4 @@
-"""What the shipped networks for one style and the one that enlarges are worth, on small real pictures."""
+"""What the shipped networks but those for any style are worth, on small real pictures."""
 
 import pathlib
 
@@ -10,7 +10,7 @@ import tfstyle
 from tfstyle import images
 from tfstyle.images.reduction import low_resolution
 from tfstyle.metrics import Evaluator, perceptual_distance
-from tfstyle.weights.files import HERE, STYLE, shipped_factors, shipped_styles
+from tfstyle.weights.files import HERE, STYLE, TRANSLATE, shipped_factors, shipped_styles, shipped_translations
 
 DATA = pathlib.Path(__file__).parent / "data"
 CONTENT, PAINTINGS = (pathlib.Path(__file__).parents[1] / "examples" / kind for kind in ("content", "style"))
@@ -62,3 +62,34 @@ def test_enlarged_pictures_are_nearer_to_the_large_ones_than_bicubic(factor):
         ours.append(perceptual_distance(large, np.asarray(tfstyle.enlarge(small, factor))))
         bicubic.append(perceptual_distance(large, np.asarray(plain)))
     assert np.mean(ours) < 0.85 * np.mean(bicubic)
+
+
+# Translation
+
+
+@pytest.fixture(scope="module")
+def monet():
+    assert shipped_translations() == ("monet",) and (HERE / TRANSLATE.format("monet")).stat().st_size <= 12e6
+    return tfstyle.Translator("monet")
+
+
+def layout(picture):
+    """Light and dark in a grid of 16 x 24."""
+    return images.resize(images.read(picture).rgb, (16, 24)).mean(axis=-1).ravel()
+
+
+def test_random_styles_keep_the_layout_and_differ(monet):
+    photo = DATA / "china_128.jpg"
+    painted = [monet.translate(photo, seed=seed) for seed in range(6)]
+    for picture in painted:
+        assert np.corrcoef(layout(picture), layout(photo))[0, 1] > 0.8
+    colors = np.array([np.asarray(picture).mean(axis=(0, 1)) for picture in painted])
+    assert colors.std(axis=0).min() > 10
+
+
+def test_a_photograph_comes_back_in_its_own_domain(monet):
+    photo = DATA / "china_128.jpg"
+    again = monet.translate(photo, photo, direction="a2a")
+    wanted = images.to_uint8(images.read(photo, size=256).rgb)
+    assert np.abs(np.asarray(again).astype(int) - wanted).mean() < 0.08 * 255
+    assert np.abs(np.asarray(monet.translate(photo, seed=1)).astype(int) - wanted).mean() > 0.1 * 255

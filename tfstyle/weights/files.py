@@ -48,6 +48,7 @@ SHIPPED = {
     "style_night.npz": "6c0d91d96eef932d1aff0c32ecf585cba89181c0c7f1eaea3f608d85b2fa2862",
     "style_sunflowers.npz": "6b1717e0f0e4c291d16f63e9a091e0c6519ad3ec233f444b3809cac14cfd7001",
     "superres4.npz": "512209e9461d94a8b204e12e84925e616bcc44a1e77cbe36a8e9aee9d932f63f",
+    "translate_monet.npz": "0169624518b271431252183041064ecce1a7a3f0f03955845698ecaebde6c267",
 }
 STYLE = "style_{}.npz"  # of the networks for one style, by name; read by nets/network_files.py
 SUPERRES = "superres{}.npz"  # of those that enlarge, by factor
