@@ -16,6 +16,7 @@ N(0, 1); `image`, of pictures coded and decoded in their own domain, and `cycle`
 """
 
 import argparse
+import functools
 import os
 import pathlib
 import warnings
@@ -138,15 +139,14 @@ def translated(network, picture, direction, code):
     """One picture (H, W, 3) painted in the other domain."""
     import numpy as np
 
+    return np.asarray(across(network, direction)([picture[None], code[None]])[0]).clip(0, 1)
+
+
+@functools.cache
+def across(network, direction):
     from tfstyle.nets.dsmap import translation
 
-    found = _across.get((id(network), direction))
-    if found is None:
-        found = _across[id(network), direction] = translation(network, *direction.split("2"))
-    return np.asarray(found([picture[None], code[None]])[0]).clip(0, 1)
-
-
-_across = {}
+    return translation(network, *direction.split("2"))
 
 
 def multiple(image):

@@ -5,7 +5,8 @@ style, enlarged, or translated to the world of Monet's landscapes.
                              [--photo china.jpg] [--size 512]
 
 The optimiser takes a minute a painting on two processor cores. `enlarge` shows the middle of the photograph a quarter
-as large: enlarged bicubically, by the network, and as it was. `translate` shows five random styles, picked from sixteen.
+as large: enlarged bicubically, by the network, and as it was. `translate` shows five random styles, picked from
+sixteen.
 """
 
 import argparse

@@ -92,7 +92,7 @@ def check_model(model, factor=None):
     if kind in ("arbitrary", "style"):
         raise InputError(f"model {name!r} paints pictures and enlarges none; use tfstyle.stylize, or give another.")
     if kind == "translate":
-        raise InputError(f"model {name!r} translates pictures and enlarges none; use tfstyle.translate, or give another.")
+        raise InputError(f"model {name!r} translates pictures; use tfstyle.translate, or give another to enlarge by.")
     if kind is None and is_folder:
         raise InputError(f"model {name!r} is a folder without a saved_model.pb; name the folder that holds it.")
     if kind is None:

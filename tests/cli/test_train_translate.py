@@ -10,9 +10,8 @@ import pytest
 from PIL import Image
 
 from tfstyle.cli import main
-from tfstyle.cli.train_networks import NETWORKS
 from tfstyle.train.settings import run_of
-from tfstyle.train.translate_settings import TranslatePace, TranslateSettings
+from tfstyle.train.translate_settings import DSMAPPace, DSMAPSettings
 
 PLAIN = ("train", "translate", "--a", "one", "--b", "two", "--workdir", "run", "--crop", "64")
 
@@ -48,7 +47,7 @@ def test_what_is_handed_on(here, trained, capsys):
     assert main([*PLAIN, *words]) == 0
     (a, b, workdir, settings, pace, options), = trained
     assert [len(a), len(b), workdir] == [2, 2, "run"] and a.fingerprint != b.fingerprint
-    assert settings == TranslateSettings(crop=64, method="munit", width=8) and pace == TranslatePace(steps=7)
+    assert settings == DSMAPSettings(crop=64, method="munit", width=8) and pace == DSMAPPace(steps=7)
     assert options == {"init": "random", "change": True}
     assert capsys.readouterr().out.splitlines()[-1].split("  ")[1] == "step 7 of 7"
 
@@ -59,12 +58,12 @@ def test_a_domain_of_several_folders(here, trained):
 
 
 def test_methods_differ_in_what_is_left_out():
-    dsmap, munit = TranslateSettings(), TranslateSettings(method="munit")
+    dsmap, munit = DSMAPSettings(), DSMAPSettings(method="munit")
     names = "image style content mapped cycle contextual example".split()
     assert [getattr(dsmap, f"{name}_weight") for name in names] == [10, 10, 2, 2, 5, 1, 1]
     assert [getattr(munit, f"{name}_weight") for name in names] == [10, 1, 1, 0, 0, 0, 0]
     assert (munit.mapping, munit.shared_tail, munit.halvings) == (False, False, 2)
-    assert TranslateSettings(method="munit", cycle_weight=10.0).cycle_weight == 10
+    assert DSMAPSettings(method="munit", cycle_weight=10.0).cycle_weight == 10
 
 
 @pytest.mark.parametrize("words, sentence", [
@@ -79,8 +78,9 @@ def test_methods_differ_in_what_is_left_out():
     ([*PLAIN, "--crop", "80", "--short-side", "64"], "short_side (64) is under crop (80), "),
     ([*PLAIN, "--method", "munti"],
      "--method must be one of 'dsmap', 'munit'; received 'munti'; did you mean 'munit'?"),
-    ([*PLAIN, "--halvings", "2"], "mapping needs halvings=3; "),
-    ([*PLAIN, "--no-mapping"], "mapped_weight is for networks with mapping; "),
+    ([*PLAIN, "--halvings", "2"], "halvings=2 needs mapping=False; "),
+    ([*PLAIN, "--no-mapping", "--mapped-weight", "1"], "mapped_weight is for networks with mapping; "),
+    ([*PLAIN[:5], "one", *PLAIN[6:]], "Both domains are the same pictures, "),
     ([*PLAIN, "--init", "default"], "--init 'default' is neither random nor a file; check the path."),
     ([*PLAIN, "--loss-network", "vgg16"], "No vgg16 weights are shipped: "),
 ])
@@ -92,7 +92,15 @@ def test_refused_before_the_work(refused, here, trained, words, sentence):
 
 def test_a_single_picture(refused, here, trained):
     (here / "two" / "1.png").unlink()
-    assert refused(*PLAIN) == "Domain b holds a single picture; give it more, at best hundreds."
+    sentence = "Domain b holds a single picture that can be read; give it more, at best hundreds."
+    assert refused(*PLAIN) == sentence
+    (here / "two" / "1.png").write_bytes(b"no picture")
+    assert refused(*PLAIN) == sentence
+
+
+def test_without_mapping_nothing_is_mapped(here, trained):
+    assert main([*PLAIN, "--no-mapping"]) == 0
+    assert (trained[0][3].mapping, trained[0][3].mapped_weight) == (False, 0.0)
 
 
 def test_vgg16_is_not_asked_for_where_nothing_is_measured(here, trained):
@@ -100,7 +108,7 @@ def test_vgg16_is_not_asked_for_where_nothing_is_measured(here, trained):
 
 
 def test_a_checkpoint_of_other_domains(refused, here, trained):
-    run = run_of(TranslateSettings(crop=64), TranslatePace(), domain_a="other", domain_b="other")
+    run = run_of(DSMAPSettings(crop=64), DSMAPPace(), domain_a="other", domain_b="other")
     head = np.frombuffer(json.dumps({"run": run}).encode(), np.uint8)
     (here / "run").mkdir()
     np.savez(here / "run" / "checkpoint.npz", head=head, step=3, **{"model/0": np.zeros(1)})
@@ -122,6 +130,6 @@ def test_two_steps_and_a_third(here, capsys):
     lines = [json.loads(line) for line in (here / "run" / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [2, 3]
     assert (here / "run" / "previews" / "step-000003.png").is_file()
-    assert NETWORKS["translate"].text.endswith("--model for tfstyle translate")
     assert main(["translate", "photo.png", "--model", "run/weights.npz", "-o", "out.png", "--size", "64"]) == 0
-    assert Image.open("out.png").size == (64, 48)
+    with Image.open("out.png") as made:
+        assert made.size == (64, 48)

@@ -15,6 +15,7 @@ from PIL import Image
 import tfstyle
 from tfstyle import enlarge_settings, enlarger
 from tfstyle.nets import network_files
+from tfstyle.nets.dsmap import DSMAPConfig, dsmap
 from tfstyle.nets.feedforward import FeedForwardConfig, feedforward
 from tfstyle.weights import files
 
@@ -212,6 +213,10 @@ def test_models_of_another_kind(network_file, saved_model, tmp_path, refusal):
     for path in (network_file, tmp_path / "style.npz"):
         said = f"model {str(path)!r} paints pictures and enlarges none; use tfstyle.stylize, or give another."
         assert refusal(tfstyle.Enlarger, path) == said
+    translate = DSMAPConfig(width=2, hidden=4, blocks=1)
+    network_files.save(tmp_path / "two.npz", dsmap(translate), translate)
+    said = refusal(tfstyle.Enlarger, tmp_path / "two.npz")
+    assert said.endswith("two.npz' translates pictures; use tfstyle.translate, or give another to enlarge by.")
     said = refusal(tfstyle.Enlarger, saved_model, precision="bfloat16")
     assert said == f"The model {str(saved_model)!r} computes in its own precision; use precision='auto'."
 

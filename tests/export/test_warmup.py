@@ -42,6 +42,11 @@ def test_a_server_is_warmed_up_for_several_sizes(tmp_path, logs):
         assert len(sides) > 1 and sides == sorted(set(sides))
 
 
+def test_what_a_model_would_refuse_is_not_asked(tmp_path, logs):
+    assert warmup.write(tmp_path, "translate", most_pixels=256**2) == 2  # of 128, 256 and 512 px
+    assert len(logs(tmp_path)) == 2
+
+
 def test_a_network_of_another_name(tmp_path, logs):
     warmup.write(tmp_path, "style", 2, "wave")
     assert {log.predict_log.request.model_spec.name for log in logs(tmp_path)} == {"wave"}

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import pathlib
 import shutil
 
 import keras
@@ -240,6 +241,12 @@ def test_the_sets_own_order_does_not_matter(seen, pictures):
 ])
 def test_unusable_settings(seen, pictures, refusal, options, sentence):
     assert refusal(distribution_distances, pictures, pictures, **options).startswith(sentence)
+
+
+@pytest.mark.parametrize("place", ["pictures", pathlib.Path("p")])
+def test_a_folder_is_no_list_of_pictures(seen, pictures, refusal, place):
+    sentence = refusal(distribution_distances, place, pictures, features="vgg19")
+    assert sentence.startswith(f"real and fake must be lists of pictures; received {place!r}: give PictureSet(folder)")
 
 
 def test_unusable_pictures(seen, pictures, refusal):

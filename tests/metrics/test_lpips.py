@@ -217,7 +217,7 @@ def test_lpips_by_the_published_kinds_of_files(pictures, convolved, learned, sav
 
     found = lpips_distance(*pictures[:2], weights, network)
     assert found == pytest.approx(recomputed(*pictures[:2], rough, learned, scaled), rel=1e-4)
-    assert module.lpips_figure(network) == "lpips"
+    assert module.lpips_figure(network) == "lpips_vgg16"
 
 
 def test_any_form_of_a_picture(pictures, weights, network, tmp_path):

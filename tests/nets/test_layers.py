@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 
 from tfstyle.nets.layers import (
+    AdaptiveInstanceNormalization,
+    Average3x3,
     Bilinear,
     ConditionalInstanceNormalization,
     CropLike,
@@ -33,17 +35,18 @@ def normal(random, *shape):
 
 def reflected_convolution(x, kernel, bias, stride):
     """Its definition: every position the sum of its neighbors, mirrored beyond the border."""
-    half = kernel.shape[0] // 2
+    size, half = len(kernel), (len(kernel) - 1) // 2
     padded = np.pad(x, ((0, 0), (half, half), (half, half), (0, 0)), mode="reflect").astype(np.float64)
-    found = np.empty((len(x), -(-x.shape[1] // stride), -(-x.shape[2] // stride), kernel.shape[-1]))
+    height, width = ((side - size) // stride + 1 for side in padded.shape[1:3])
+    found = np.empty((len(x), height, width, kernel.shape[-1]))
     for row, column in np.ndindex(found.shape[1:3]):
         top, left = stride * row, stride * column
-        window = padded[:, top:top + 2 * half + 1, left:left + 2 * half + 1]
+        window = padded[:, top:top + size, left:left + size]
         found[:, row, column] = np.tensordot(window, kernel, 3) + bias
     return found
 
 
-@pytest.mark.parametrize(("size", "stride"), [(3, 1), (3, 2), (5, 1)])
+@pytest.mark.parametrize(("size", "stride"), [(3, 1), (3, 2), (5, 1), (4, 2)])
 def test_reflect_conv(random, size, stride):
     x = normal(random, 2, 6, 8, 3)
     layer = ReflectConv(4, size, strides=stride)
@@ -54,6 +57,17 @@ def test_reflect_conv(random, size, stride):
     np.testing.assert_allclose(found, reflected_convolution(x, kernel, bias, stride), atol=1e-4)
     assert layer.compute_output_shape(x.shape) == found.shape
     assert layer.compute_output_shape((None, None, 8, 3)) == (None, None, 8 // stride, 4)
+
+
+@pytest.mark.parametrize("size", [3, 4])
+def test_odd_sides_under_a_convolution_of_stride_2(random, size):
+    """Such are the style encoders' deeper features of a picture of 72 px."""
+    layer = ReflectConv(2, size, strides=2)
+    x = normal(random, 1, 9, 7, 3)
+    found = keras.ops.convert_to_numpy(layer(x))
+    np.testing.assert_allclose(found, reflected_convolution(x, *layer.get_weights(), 2), atol=1e-4)
+    assert found.shape[1:3] == ((5, 4) if size == 3 else (4, 3))
+    assert layer.compute_output_shape(x.shape) == found.shape
 
 
 def test_a_flat_picture_stays_flat_under_a_reflecting_convolution(random):
@@ -170,6 +184,45 @@ def test_instance_statistics_are_float32_under_bfloat16(random):
     assert np.abs(found - exact).max() <= 2**-8 * np.abs(exact).max()
 
 
+def test_instance_normalization_without_scale_and_shift(random):
+    layer = InstanceNormalization(affine=False)
+    x = 3 * normal(random, 3, 7, 5, 4) + 2
+    found = keras.ops.convert_to_numpy(layer(x))
+    exact = x.astype(np.float64)
+    exact = (exact - exact.mean((1, 2), keepdims=True)) / np.sqrt(exact.var((1, 2), keepdims=True) + 1e-5)
+    np.testing.assert_allclose(found, exact, atol=1e-5)
+    assert layer.weights == []
+
+
+@pytest.mark.parametrize(("dtype", "mean"), [("float32", 2.0), ("mixed_bfloat16", 100.0)])
+def test_adaptive_instance_normalization(random, dtype, mean):
+    """Of each picture's own list: C shifts from `first` on, then C scales; in float32 under bfloat16."""
+    layer = AdaptiveInstanceNormalization(first=8, epsilon=1e-3, dtype=dtype)
+    x = keras.ops.cast(3 * normal(random, 3, 7, 5, 4) + mean, layer.compute_dtype)
+    parameters = normal(random, 3, 40)
+    answer = layer(x, parameters)
+    assert keras.backend.standardize_dtype(answer.dtype) == layer.compute_dtype and layer.weights == []
+    exact, found = (keras.ops.convert_to_numpy(keras.ops.cast(y, "float32")).astype(np.float64) for y in (x, answer))
+    shift, scale = parameters[:, None, None, 8:12], parameters[:, None, None, 12:16]
+    exact = (exact - exact.mean((1, 2), keepdims=True)) / np.sqrt(exact.var((1, 2), keepdims=True) + 1e-3)
+    exact = scale * exact + shift
+    assert np.abs(found - exact).max() <= (1e-4 if dtype == "float32" else 2**-8 * np.abs(exact).max())
+    assert layer.compute_output_shape(x.shape, parameters.shape) == found.shape
+
+
+@pytest.mark.parametrize(("height", "width"), [(6, 8), (7, 5), (2, 1)])
+def test_average_3x3(random, height, width):
+    """Around the pixels 0, 2, 4 ...; what lies beyond the border does not count."""
+    x = normal(random, 2, height, width, 3)
+    wanted = np.stack([
+        np.stack([x[:, max(0, i - 1):i + 2, max(0, j - 1):j + 2].mean((1, 2)) for j in range(0, width, 2)], axis=1)
+        for i in range(0, height, 2)
+    ], axis=1)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(Average3x3()(x)), wanted, atol=1e-6)
+    assert Average3x3().compute_output_shape(x.shape) == wanted.shape
+    assert Average3x3().compute_output_shape((None, None, 5, 3)) == (None, None, 3, 3)
+
+
 def test_reflected_to_a_multiple_and_back(random):
     for height, width in itertools.product((16, 17, 23), (24, 31)):
         x = normal(random, 1, height, width, 2)
@@ -223,6 +276,9 @@ def test_reflect(random, dtype):
     InstanceNormalization(epsilon=1e-3, name="f"),
     Reflect(7, name="g"),
     Bilinear(8, name="h"),
+    AdaptiveInstanceNormalization(first=12, epsilon=1e-3, name="i"),
+    Average3x3(name="j"),
+    InstanceNormalization(affine=False, name="k"),
 ])
 def test_layers_are_written_and_read(layer):
     config = keras.saving.serialize_keras_object(layer)

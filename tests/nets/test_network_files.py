@@ -1,5 +1,6 @@
 """Files of networks of one model: there and back, what they say of themselves, and what is refused."""
 
+import dataclasses
 import io
 import json
 
@@ -9,6 +10,7 @@ import pytest
 
 from tfstyle import controls
 from tfstyle.nets import arbitrary_weights, network_files
+from tfstyle.nets.dsmap import MUNIT, DSMAPConfig, dsmap, translation
 from tfstyle.nets.feedforward import FeedForwardConfig, feedforward
 from tfstyle.nets.superres import SuperResConfig, superres
 
@@ -21,8 +23,9 @@ CONFIGS = {
         FeedForwardConfig("fast-style-transfer", (4, 4, 8), 1),
     ],
     "superres": [SuperResConfig(4, 4, 1, "batch"), SuperResConfig(8, 4, 2, "none", True)],
+    "translate": [DSMAPConfig(2, 3, 4, blocks=1), dataclasses.replace(MUNIT, width=2, hidden=4, blocks=1)],
 }
-BUILD = {"style": feedforward, "superres": superres}
+BUILD = {"style": feedforward, "superres": superres, "translate": dsmap}
 ALL = [(kind, config) for kind, configs in CONFIGS.items() for config in configs]
 
 
@@ -103,6 +106,20 @@ def test_keras_alone_reads_the_keras_file(tmp_path, network):
     found, wanted = (keras.ops.convert_to_numpy(model(image)) for model in (whole, network[0]))
     np.testing.assert_array_equal(found, wanted)
     assert whole.layers[-1].values["kind"] == "style"
+
+
+def test_keras_alone_reads_both_domains(tmp_path):
+    """A tail that is shared stays one; translations made of the parts are not written along."""
+    config = CONFIGS["translate"][0]
+    network = filled("translate", config)
+    image = np.random.default_rng(1).random((1, 17, 22, 3), np.float32)
+    wanted = [keras.ops.convert_to_numpy(one) for one in network(image)]
+    translation(network, "a", "b")
+    network_files.save(tmp_path / "a.keras", network, config)
+    whole = keras.saving.load_model(tmp_path / "a.keras", compile=False)
+    for found, one in zip(whole(image), wanted, strict=True):
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(found), one)
+    assert len(whole.variables) == len(network.variables)
 
 
 def test_the_bytes_of_a_shipped_file(tmp_path, network):

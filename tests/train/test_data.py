@@ -102,6 +102,28 @@ def test_a_damaged_picture_is_passed_over(tmp_path, picture, png):
         found.sound(2)
 
 
+def test_sizes(tmp_path, picture, png):
+    """In folders and shards; none of those that cannot be read."""
+    (tmp_path / "a.png").write_bytes(png(picture(0, 30, 40)))
+    (tmp_path / "b.png").write_bytes(png(picture(1, 29, 40)))
+    tar(tmp_path / "c.tar", {"in/d.png": png(picture(2, 50, 50)), "in/e.png": png(picture(3, 60, 28))})
+    (tmp_path / "f.png").write_bytes(b"no picture")
+    (tmp_path / "g.png").write_bytes(png(picture(4, 9, 9)) + b"more")
+    found = PictureSet(tmp_path)
+    names = ["a.png", "b.png", "c.tar/in/d.png", "c.tar/in/e.png", "f.png", "g.png"]
+    assert found.names == names
+    assert found.sizes() == [(30, 40), (29, 40), (50, 50), (60, 28), None, (9, 9)] and found.damaged == {}
+    (tmp_path / "a.png").unlink()
+    assert found.sizes()[:2] == [None, (29, 40)]
+
+
+def test_a_side_is_told_from_the_header(tmp_path, picture, png):
+    """A picture whose pixels are cut off still has a size; a huge one is not decoded for it."""
+    (tmp_path / "a.png").write_bytes(png(picture(0, 30, 40))[:200])
+    Image.new("1", (12000, 9000)).save(tmp_path / "b.png")  # more pixels than Pillow opens without a warning
+    assert PictureSet(tmp_path).sizes() == [(30, 40), (12000, 9000)]
+
+
 # Order
 
 

@@ -101,7 +101,7 @@ def test_shipped_networks_are_found_by_their_name(models, monkeypatch, tmp_path,
 
 
 @pytest.mark.parametrize(("model", "words"), [
-    (7, "model must be the path of a network from tfstyle train translate; received 7."),
+    (7, "model must be 'monet' or the path of a network from tfstyle train translate; received 7."),
     ("gone.npz", "There is no model 'gone.npz'; check the path."),
     ("folder", "model 'folder' is a folder without a saved_model.pb; name the folder that holds it."),
     ("text.txt", "model 'text.txt' has an unknown ending; it must be .npz or .keras, or a folder."),

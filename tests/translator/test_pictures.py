@@ -265,7 +265,7 @@ def test_settings_are_free_of_tensorflow():
     ({"seed": -1}, "seed must be a whole number of at least 0; received -1."),
     ({"seed": 0.5}, "seed must be a whole number of at least 0; received 0.5."),
     ({"precision": "float23"}, "precision must be one of 'auto', 'float32', 'bfloat16'; received 'float23'; did you m"),
-    ({"model": None}, "model must be the path of a network from tfstyle train translate; received None."),
+    ({"model": None}, "model must be 'monet' or the path of a network from tfstyle train translate; received None."),
     ({"model": "gone.npz"}, "There is no model 'gone.npz'; check the path."),
     ({"style": "gone.png"}, "style picture 'gone.png' does not exist"),
     ({"style": np.zeros(5)}, "A style code must be float of shape (8,); received float64 of (5,)."),

@@ -47,7 +47,7 @@ def run(args):
     if args.output is not None:
         outputs.check_file(args.output, "--output")
     chosen = draw(settings, len(real), len(fake))
-    pairs = paired(_names(real), _names(fake), chosen[1]) if settings.paired else []
+    pairs = paired(real.names, fake.names, chosen[1]) if settings.paired else []
     _check_pictures(real, fake, chosen, pairs)
 
     try:
@@ -78,10 +78,6 @@ def _pictures(name, folder):
         raise InputError(f"{name}: {error}") from None
 
 
-def _names(found):
-    return found.names
-
-
 def _check_pictures(real, fake, chosen, pairs):
     """Reads all that will be measured, which takes little beside the measuring: `InputError` for what cannot be."""
     shapes = [{}, {}]
@@ -92,7 +88,7 @@ def _check_pictures(real, fake, chosen, pairs):
         (height, width), (fake_height, fake_width) = shapes[0][mine], shapes[1][other]
         if (height, width) != (fake_height, fake_width):
             raise InputError(
-                f"{_names(fake)[other]} is {fake_width}x{fake_height} px, but the real picture of its name "
+                f"{fake.names[other]} is {fake_width}x{fake_height} px, but the real picture of its name "
                 f"{width}x{height}; pairs must have one size."
             )
 
@@ -101,11 +97,13 @@ def _measured(real, fake, pairs, settings, tell):
     """All figures as one dict; only this needs Keras."""
     from tfstyle.metrics import distribution_distances
 
+    # First, since it may have to fetch a network.
+    compared = {"paired": _compared(real, fake, pairs, settings, tell)} if pairs else {}
     figures = distribution_distances(
         real, fake, settings.features, settings.inception_weights, settings.count, settings.seed, settings.subsets,
         settings.subset_size, told=tell,
     )
-    return figures | ({"paired": _compared(real, fake, pairs, settings, tell)} if pairs else {})
+    return figures | compared
 
 
 def _compared(real, fake, pairs, settings, tell):

@@ -2,8 +2,8 @@
 
 import os
 import sys
-from importlib import util
 import time
+from importlib import util
 
 from tfstyle.checks import InputError, check_choice
 from tfstyle.cli import flags

@@ -12,7 +12,7 @@ from tfstyle.cli import outputs
 from tfstyle.train.data import PictureSet, fingerprint
 from tfstyle.train.perceptual_settings import StylePace, StyleSettings, SuperResPace, SuperResSettings
 from tfstyle.train.settings import ArbitrarySettings, TrainSettings
-from tfstyle.train.translate_settings import TranslatePace, TranslateSettings, check_domain
+from tfstyle.train.translate_settings import DSMAPPace, DSMAPSettings, check_domains
 
 __all__ = ["NETWORKS", "Network"]
 
@@ -138,8 +138,7 @@ def _translate_flags(add):
 
 def _translate_data(args, settings):
     sets = {domain: _pictures(f"--{domain}", getattr(args, domain)) for domain in ("a", "b")}
-    for domain, pictures in sets.items():
-        check_domain(domain, pictures, settings.crop)
+    check_domains(**sets, crop=settings.crop)
     if settings.contextual_weight or settings.invariant_weight:
         _check_judge(settings)
     return list(sets.values()), {f"domain_{domain}": pictures.fingerprint for domain, pictures in sets.items()}
@@ -197,7 +196,7 @@ NETWORKS = {
     "translate": Network(
         text="translation between two domains (DSMAP, Chang et al. 2020; MUNIT, Huang et al. 2018); its "
         "WORKDIR/weights.npz is a --model for tfstyle translate",
-        settings=TranslateSettings, pace=TranslatePace, usage="--a DIR --b DIR --workdir DIR",
+        settings=DSMAPSettings, pace=DSMAPPace, usage="--a DIR --b DIR --workdir DIR",
         examples="""\
   tfstyle train translate --a photos --b paintings --workdir run
   tfstyle train translate --a summer --b winter --workdir run --method munit --crop 256 --pictures 1

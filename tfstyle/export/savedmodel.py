@@ -50,7 +50,9 @@ def export(name, folder, **settings):
         with replaced_folder(path) as beside:
             module = save(name, beside, settings)
             differences = _checked(name, beside, settings)
-            warmup.write(beside, name, settings.version, settings.served_as(name))
+            warmup.write(
+                beside, name, settings.version, settings.served_as(name), most_pixels=module.bounds["most_pixels"]
+            )
             card.write(beside, name, module, settings, differences)
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error.strerror}); choose another folder.") from error

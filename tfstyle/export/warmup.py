@@ -1,5 +1,6 @@
 """Requests with which TensorFlow Serving warms a model up before it serves it, in its own format."""
 
+import math
 import os
 
 import numpy as np
@@ -21,7 +22,7 @@ _SIGNATURES = {"arbitrary": "stylize_bytes", "gatys": "optimize_bytes", "transla
 }
 
 
-def write(path, name, version=1, served_as=None):
+def write(path, name, version=1, served_as=None, most_pixels=math.inf):
     """Writes the requests of one model into its folder.
 
     Args:
@@ -29,6 +30,7 @@ def write(path, name, version=1, served_as=None):
         name: of the engine, one of `tfstyle.export.settings.NAMES`.
         version: its number.
         served_as: the name under which the server knows the model; None for the engine's.
+        most_pixels: of a request that the model takes; squares of larger sides are left out.
 
     Returns:
         How many requests were written; 0 without tensorflow-serving-api (tfstyle[grpc]), which has their format.
@@ -39,8 +41,9 @@ def write(path, name, version=1, served_as=None):
         from tensorflow_serving.apis import prediction_log_pb2
     except ImportError:
         return 0
-    logs = [prediction_log_pb2.PredictionLog() for _ in _SIDES[name]]
-    for log, side in zip(logs, _SIDES[name], strict=True):
+    sides = [side for side in _SIDES[name] if side**2 <= most_pixels]
+    logs = [prediction_log_pb2.PredictionLog() for _ in sides]
+    for log, side in zip(logs, sides, strict=True):
         request = log.predict_log.request
         request.model_spec.name = served_as or name
         request.model_spec.version.value = version

@@ -37,7 +37,7 @@ def contextual_loss(features, target, bandwidth=0.5):
         bandwidth: h of the paper; less of it takes only the nearest for a match.
 
     Returns:
-        float32 scalar from 0 on, the mean over the batch.
+        float32 scalar from about 0 on, the mean over the batch.
 
     Source: Mechrez, Talmi and Zelnik-Manor, "The Contextual Loss for Image Transformation with Non-Aligned Data", ECCV
     2018 (arXiv:1803.02077), eq. 2 to 5, with the constants of DSMAP (ECCV 2020).

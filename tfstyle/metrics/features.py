@@ -188,6 +188,11 @@ def drawn(real, fake, count=None, seed=0):
 
 
 def _indexed(pictures):
+    if isinstance(pictures, (str, bytes, os.PathLike)):
+        raise InputError(
+            f"real and fake must be lists of pictures; received {pictures!r}: give PictureSet(folder) of "
+            "tfstyle.train.data for all in a folder."
+        )
     return pictures if hasattr(pictures, "__len__") and hasattr(pictures, "__getitem__") else list(pictures)
 
 

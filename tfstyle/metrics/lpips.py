@@ -28,9 +28,10 @@ def lpips_distance(first, second, weights, network="imagenet"):
 
     Protocol: pictures of 8 bits, no resizing. Features after ReLU at relu1_2, relu2_2, relu3_3, relu4_3 and relu5_3,
     scaled to length 1 at each position; squared differences weighted by channel with the learned weights, mean over
-    positions, sum over layers. Published figures were made with torchvision's VGG-16, so give its file as `network`;
-    its input is scaled as LPIPS does it. Any other VGG-16 keeps its own scaling and gives figures of its own, which
-    `lpips_figure` names differently. Without learned weights there is `perceptual_distance`, called vgg_dist.
+    positions, sum over layers. This is the measure's VGG variant: figures by AlexNet, which many papers give, do not
+    compare. It is torchvision's VGG-16, so give its file as `network`; its input is scaled as LPIPS does it. Any other
+    VGG-16 keeps its own scaling and gives figures of its own, which `lpips_figure` names differently. Without learned
+    weights there is `perceptual_distance`, called vgg_dist.
 
     Args:
         first, second: pictures of one shape, in any form that `tfstyle.images.read` takes; alpha is dropped.
@@ -79,16 +80,16 @@ def check_lpips(weights, network="imagenet"):
 
 
 def lpips_figure(network="imagenet"):
-    """What figures by `lpips_distance` are to be called: "lpips" with torchvision's VGG-16, else another name."""
-    return "lpips" if _is_pytorch(network) else "lpips_other_vgg16"
+    """What figures by `lpips_distance` are to be called: "lpips_vgg16" with torchvision's VGG-16, else another name."""
+    return "lpips_vgg16" if _is_pytorch(network) else "lpips_other_vgg16"
 
 
 def diversity(translations, distance, draws=15, seed=0):
     """How unlike the translations of one picture are: the mean distance of pairs of them.
 
-    Protocol: for each content, `draws` random pairs of two of its translations; mean over pairs and contents. The
-    paper's has 100 contents of 100 translations each, 15 draws, LPIPS. The figure is one of `distance`: with
-    `perceptual_distance` it is a diversity by vgg_dist, not by LPIPS.
+    Protocol: for each content, `draws` random pairs of two of its translations; mean over pairs and contents. DSMAP's
+    has 100 contents of 100 translations each, 15 draws, LPIPS by a network that is not told. The figure is one of
+    `distance`: with `perceptual_distance` it is a diversity by vgg_dist, not by LPIPS.
 
     Args:
         translations: for each content, a list of at least 2 pictures, of one shape.

@@ -14,7 +14,6 @@ from keras import layers as kl
 from tfstyle.checks import InputError, check_number
 from tfstyle.nets.layers import (
     AdaptiveInstanceNormalization,
-    Average3x3,
     CropLike,
     InstanceNormalization,
     ReflectConv,
@@ -22,15 +21,13 @@ from tfstyle.nets.layers import (
     TwiceAsLarge,
 )
 
-__all__ = ["DOMAINS", "MUNIT", "STRIDE", "DSMAPConfig", "discriminator", "dsmap", "part", "translation"]
+__all__ = ["DOMAINS", "MUNIT", "STRIDE", "DSMAPConfig", "dsmap", "part", "translation"]
 
 DOMAINS = ("a", "b")
 STRIDE = 8  # sides are brought to a multiple of it, by reflection
-SCALES = 3  # of a discriminator: the picture, its half, its quarter
 EPSILON = 1e-5
-# Kaiming normal for ReLU; that of the discriminators is DCGAN's.
+# Kaiming normal for ReLU.
 _START = keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")
-_JUDGE_START = keras.initializers.RandomNormal(stddev=0.02)
 _SLOPE = 0.01  # of leaky ReLU
 
 
@@ -151,38 +148,6 @@ def translation(network, source, target):
         c = part(network, target, "mapping")([c, h])
     painted = CropLike(dtype="float32", name="crop")(decoder([c, code]), image)
     return keras.Model([image, code], painted, name=f"{source}2{target}")
-
-
-def discriminator(domain, width=64, dtype="float32"):
-    """Tells pictures of a domain from translated ones, patch by patch at three scales.
-
-    Args:
-        domain: "a" or "b".
-        width: channels after the first convolution.
-        dtype: as of `dsmap`.
-
-    Returns:
-        A keras.Model: image (N, H, W, 3) float32 in [0, 1] -> three maps (N, h, w, 1) float32: of 1/16, 1/32 and 1/64
-        of its sides, which must be from 64 on.
-
-    Source: of MUNIT, without normalization; weights start as N(0, 0.02).
-    """
-    image = keras.Input((None, None, 3), dtype="float32", name="image")
-    x, maps = kl.Rescaling(2.0, -1.0, dtype=dtype, name=f"{domain}_judge_center")(image), []
-    for scale in range(SCALES):
-        name, y = f"{domain}_judge{scale}", x
-        for i in range(4):
-            y = ReflectConv(
-                2**i * width, 4, 2, kernel_initializer=_JUDGE_START, dtype=dtype, name=f"{name}_conv{i}"
-            )(y)
-            y = kl.LeakyReLU(_SLOPE, dtype=dtype, name=f"{name}_relu{i}")(y)
-        y = kl.Conv2D(
-            1, 1, kernel_initializer=_JUDGE_START, data_format="channels_last", dtype=dtype, name=f"{name}_map"
-        )(y)
-        maps.append(kl.Activation("linear", dtype="float32", name=f"{name}_out")(y))
-        if scale < SCALES - 1:
-            x = Average3x3(dtype=dtype, name=f"{name}_half")(x)
-    return keras.Model(image, maps, name=f"{domain}_judge")
 
 
 def _tail(config, dtype):

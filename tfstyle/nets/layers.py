@@ -35,7 +35,10 @@ class ReflectConv(kl.Conv2D):
 
     def compute_output_shape(self, input_shape):
         count, *sides, _ = input_shape
-        height, width = (None if s is None else -(-s // step) for s, step in zip(sides, self.strides, strict=True))
+        height, width = (
+            None if side is None else (side + 2 * ((kernel - 1) // 2) - kernel) // step + 1
+            for side, kernel, step in zip(sides, self.kernel_size, self.strides, strict=True)
+        )
         return count, height, width, self.filters
 
 

@@ -62,13 +62,14 @@ def adam(pace, average=None, rates=None):
     """Adam as published with DSMAP: betas 0.5 and 0.999, epsilon 1e-8, the rate halved in steps.
 
     Args:
-        pace: a `TranslatePace`.
+        pace: a `DSMAPPace`.
         average: of the moving average of the weights, or None for none.
-        rates: {id of a variable: factor of its learning rate}, for those that have another.
+        rates: pairs (variable, factor of its learning rate), for those that have another.
     """
     return _Adam(
-        rates, learning_rate=Halved(pace.learning_rate, pace.halve_every, pace.warmup), beta_1=0.5, beta_2=0.999,
-        epsilon=1e-8, global_clipnorm=pace.clip, use_ema=average is not None, ema_momentum=average or 0.99,
+        rates or (), learning_rate=Halved(pace.learning_rate, pace.halve_every, pace.warmup), beta_1=0.5, beta_2=0.999,
+        epsilon=1e-8, global_clipnorm=pace.clip, use_ema=average is not None,
+        ema_momentum=0.99 if average is None else average,
     )
 
 
@@ -77,10 +78,10 @@ class _Adam(keras.optimizers.Adam):
 
     def __init__(self, rates, **kwargs):
         super().__init__(**kwargs, name="adam")
-        self._rates = rates or {}
+        self._rates = {self._var_key(variable): factor for variable, factor in rates}
 
     def update_step(self, gradient, variable, learning_rate):
-        super().update_step(gradient, variable, learning_rate * self._rates.get(id(variable), 1.0))
+        super().update_step(gradient, variable, learning_rate * self._rates.get(self._var_key(variable), 1.0))
 
 
 class Halved(keras.optimizers.schedules.LearningRateSchedule):

@@ -11,6 +11,7 @@ import io
 import os
 import pathlib
 import tarfile
+import warnings
 
 import numpy as np
 from PIL import Image
@@ -74,19 +75,21 @@ class PictureSet:
         """Of the pictures, in their order: paths below the folder, of a tar file's members with the file's name."""
         return [place.name for place in self._places]
 
-    def below(self, side):
-        """[(name, (width, height))] of the pictures with a side under `side` px, by their headers alone."""
+    def sizes(self):
+        """(width, height) of each picture by its header alone; None of those that have none."""
         found = []
         for place in self._places:
             try:
                 with open(place.path, "rb") as file:
-                    file.seek(place.offset or 0)
-                    with Image.open(io.BytesIO(file.read(place.size))) as picture:
-                        size = picture.size
+                    if place.offset is not None:
+                        file.seek(place.offset)
+                        file = io.BytesIO(file.read(place.size))
+                    with warnings.catch_warnings():
+                        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # nothing is decoded
+                        with Image.open(file) as picture:
+                            found.append(picture.size)
             except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-                continue  # damaged: `sound` passes over it
-            if min(size) < side:
-                found.append((place.name, size))
+                found.append(None)
         return found
 
     def sound(self, index):

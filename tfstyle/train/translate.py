@@ -4,6 +4,7 @@ Chang, Wang and Chuang, "Domain-Specific Mappings for Generative Adversarial Sty
 (arXiv:2008.02198), and MUNIT (Huang et al., ECCV 2018, arXiv:1804.04732), by settings.
 """
 
+import functools
 import pathlib
 
 import keras
@@ -19,30 +20,31 @@ from tfstyle.losses import (
     lsgan_generator_loss,
 )
 from tfstyle.nets import network_files
-from tfstyle.nets.dsmap import DOMAINS, DSMAPConfig, discriminator, dsmap, part, translation
+from tfstyle.nets.discriminator import discriminator
+from tfstyle.nets.dsmap import DOMAINS, DSMAPConfig, dsmap, part, translation
 from tfstyle.nets.vgg import vgg
 from tfstyle.train import data, devices, loop
 from tfstyle.train.adversarial import Adversarial, adam
 from tfstyle.train.feedforward import starting
 from tfstyle.train.journal import sheet
 from tfstyle.train.settings import run_of
-from tfstyle.train.translate_settings import TranslatePace, TranslateSettings, check_domain
+from tfstyle.train.translate_settings import DSMAPPace, DSMAPSettings, check_domains
 
-__all__ = ["Domains", "Training", "TranslatePace", "TranslateSettings", "train_translate"]
+__all__ = ["Domains", "Training", "DSMAPPace", "DSMAPSettings", "train_translate"]
 
 WEIGHTS = "weights.npz"
 PREVIEWS = 3  # pictures of each domain on a sheet
 OTHER = {"a": "b", "b": "a"}
 
 
-def train_translate(a, b, workdir, settings=TranslateSettings(), pace=TranslatePace(), *, init=None, change=False,
+def train_translate(a, b, workdir, settings=DSMAPSettings(), pace=DSMAPPace(), *, init=None, change=False,
                     told=None, callback=None):
     """Trains a translation between two domains to `weights.npz`, going on from the checkpoint in `workdir`.
 
     Args:
         a, b: a `tfstyle.train.data.PictureSet` of each domain; nothing pairs their pictures.
         workdir: folder for all that is written, made if missing.
-        settings: a `TranslateSettings`; pace: a `TranslatePace`.
+        settings: a `DSMAPSettings`; pace: a `DSMAPPace`.
         init: what a new run starts from: the path of a weights.npz, .keras or checkpoint.npz of the same shape, or
             "random"; None is the same. Discriminators start anew but from a checkpoint.
         change: go on from the checkpoint with other settings than its run's: the next stage of a recipe.
@@ -52,12 +54,11 @@ def train_translate(a, b, workdir, settings=TranslateSettings(), pace=TranslateP
         Number of steps done.
 
     Raises:
-        InputError: a domain with a single picture or with one smaller than the crop; and what
+        InputError: a domain with a single picture or with one smaller than the crop, twice the same domain; and what
             `tfstyle.train.loop.train` raises.
         NonFiniteLoss: as `tfstyle.train.loop.train`.
     """
-    for domain, pictures in zip(DOMAINS, (a, b), strict=True):
-        check_domain(domain, pictures, settings.crop)
+    check_domains(a, b, settings.crop)
     workdir = pathlib.Path(workdir)
     devices.share(settings.pictures)
     keras.utils.set_random_seed(settings.seed)  # of the first weights; batches have a generator of their own
@@ -79,7 +80,7 @@ class Domains:
 
     Args:
         a, b: `PictureSet`s.
-        settings: a `TranslateSettings`.
+        settings: a `DSMAPSettings`.
     """
 
     def __init__(self, a, b, settings):
@@ -103,8 +104,8 @@ class Training(Adversarial):
     """Generators, discriminators and the VGG that judges with them; `compute_loss` is the generators' objective.
 
     Args:
-        settings: a `TranslateSettings`.
-        pace: a `TranslatePace`.
+        settings: a `DSMAPSettings`.
+        pace: a `DSMAPPace`.
         dtype: of the convolutions, "float32" or "mixed_bfloat16"; the VGG follows it.
     """
 
@@ -120,7 +121,7 @@ class Training(Adversarial):
         kinds = ("content", "style", "decoder", *(("mapping",) if s.mapping else ()))
         self.parts = {(domain, kind): part(self.network, domain, kind) for domain in DOMAINS for kind in kinds}
         encoders = [variable for domain in DOMAINS for variable in self.parts[domain, "content"].variables]
-        self.adam = lambda pace: adam(pace, pace.average, {id(one): pace.encoder_rate for one in encoders})
+        self.rates = [(variable, pace.encoder_rate) for variable in encoders]
         self.measure = None
         if s.contextual_weight or s.invariant_weight:
             inner = "bfloat16" if dtype == "mixed_bfloat16" else "float32"
@@ -129,8 +130,12 @@ class Training(Adversarial):
             self.measure.trainable = False
         self.trackers = {term: keras.metrics.Mean(term) for term in (*self.TERMS, "discriminator")}
 
+    def adam(self, pace):
+        """The generators' optimizer."""
+        return adam(pace, pace.average, self.rates)
+
     def call(self, batch, training=None):
-        """Section by section what a step makes of a batch of `Domains`.
+        """What a step makes of a batch of `Domains`.
 
         Returns:
             {kind: {domain: tensors}}, in the domain in which a picture is painted: "own" coded and decoded in its own,
@@ -276,14 +281,15 @@ def _previews(a, b, settings):
         squares = [data.centered_square(pictures.sound(int(i)), settings.short_side, settings.crop) for i in picked]
         shown[domain] = np.divide(squares, 255, dtype=np.float32)
     codes = rng.standard_normal((2, 1, settings.style), dtype=np.float32)
+    paths = functools.cache(translation)  # each is built once for the run
 
     def preview(model, step):
         rows = [[], [], [], [], []]
         given = {domain: ops.convert_to_tensor(pictures) for domain, pictures in shown.items()}
-        styles = {domain: part(model.network, domain, "style")(pictures) for domain, pictures in given.items()}
+        styles = {domain: model.parts[domain, "style"](pictures) for domain, pictures in given.items()}
         for domain, pictures in given.items():
             there = OTHER[domain]
-            own, across = (translation(model.network, domain, target) for target in (domain, there))
+            own, across = (paths(model.network, domain, target) for target in (domain, there))
             painted = [own([pictures, styles[domain]]), across([pictures, styles[there]])]
             painted += [across([pictures, ops.repeat(ops.convert_to_tensor(code), len(pictures), 0)]) for code in codes]
             for row, shown_here in zip(rows, [pictures, *painted], strict=True):

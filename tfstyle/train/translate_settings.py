@@ -7,7 +7,7 @@ from tfstyle.settings import check_fields, setting
 from tfstyle.train.perceptual_settings import other
 from tfstyle.train.settings import TrainSettings, check_crop
 
-__all__ = ["METHODS", "TranslatePace", "TranslateSettings", "check_domain"]
+__all__ = ["METHODS", "DSMAPPace", "DSMAPSettings", "check_domains"]
 
 # What a method sets wherever a setting is left out: DSMAP as published (ECCV 2020), and MUNIT (ECCV 2018).
 METHODS = {
@@ -24,7 +24,7 @@ LEAST_CROP = 64  # px that leave a discriminator's third scale one position
 
 
 @dataclasses.dataclass(frozen=True)
-class TranslatePace(TrainSettings):
+class DSMAPPace(TrainSettings):
     """`TrainSettings` for translation: the published learning rate, held and halved in steps."""
 
     steps: int = other("steps", 200_000)
@@ -48,11 +48,12 @@ class TranslatePace(TrainSettings):
         "updates them twice in a step", group="run", low=0.0, high=100.0,
     )
     log_every: int = other("log_every", 50)
-    checkpoint_every: int = other("checkpoint_every", 500)
+    preview_every: int = other("preview_every", 1000)
+    checkpoint_every: int = other("checkpoint_every", 1000)
 
 
 @dataclasses.dataclass(frozen=True)
-class TranslateSettings:
+class DSMAPSettings:
     """What a translation between two domains is trained on, and for what; each field tells more in its `metadata`.
 
     Raises:
@@ -108,7 +109,10 @@ class TranslateSettings:
         "default", "of it: default (shipped, vgg19), imagenet (downloaded once by Keras) or the path of a file",
         group="loss",
     )
-    loss_layer: str = setting("pool5", "of it, at which the VGG terms are taken", group="loss")
+    loss_layer: str = setting(
+        "pool5", "of it, at which the VGG terms are taken; relu4_3 or relu5_3 for invariant_weight, to which the few "
+        "positions of pool5 would be noise", group="loss",
+    )
 
     width: int = setting(
         64, "channels at the picture's size, of generators and discriminators", group="network", low=1, high=1024
@@ -131,6 +135,10 @@ class TranslateSettings:
 
     def __post_init__(self):
         check_fields(self)
+        if self.mapping is False and self.mapped_weight is None:
+            object.__setattr__(self, "mapped_weight", 0.0)
+        if self.mapping and self.halvings is None:
+            object.__setattr__(self, "halvings", 3)
         for name, value in METHODS[self.method].items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
@@ -142,25 +150,29 @@ class TranslateSettings:
                 f"short_side ({self.short_side}) is under crop ({self.crop}), so that no crop fits; raise it."
             )
         if self.mapping and self.halvings != 3:
-            raise InputError("mapping needs halvings=3; give mapping=False, or leave halvings out.")
+            raise InputError("halvings=2 needs mapping=False; give that too, or leave halvings out.")
         if self.mapped_weight and not self.mapping:
             raise InputError("mapped_weight is for networks with mapping; leave one of the two out.")
 
 
-def check_domain(name, pictures, crop):
-    """Raises `InputError` for a domain that nothing can be learned from, before the work.
+def check_domains(a, b, crop):
+    """Raises `InputError` for domains from which no translation can be learned, before the work.
 
     Args:
-        name: of the domain, "a" or "b".
-        pictures: its `tfstyle.train.data.PictureSet`.
+        a, b: the `tfstyle.train.data.PictureSet` of each.
         crop: side in px that must fit into every picture.
     """
-    if len(pictures) < 2:
-        raise InputError(f"Domain {name} holds a single picture; give it more, at best hundreds.")
-    small = pictures.below(crop)
-    if small:
-        picture, (width, height) = small[0]
-        raise InputError(
-            f"{len(small)} of domain {name}'s {len(pictures)} pictures are smaller than the crop of {crop} px, such as "
-            f"{picture} ({width}x{height}); take them out, or use a smaller crop."
-        )
+    for domain, pictures in (("a", a), ("b", b)):
+        sizes = [(name, size) for name, size in zip(pictures.names, pictures.sizes(), strict=True) if size]
+        if len(sizes) < 2:
+            held = "a single picture" if sizes else "no picture"
+            raise InputError(f"Domain {domain} holds {held} that can be read; give it more, at best hundreds.")
+        small = [(name, size) for name, size in sizes if min(size) < crop]
+        if small:
+            name, (width, height) = small[0]
+            raise InputError(
+                f"{len(small)} of domain {domain}'s {len(sizes)} pictures are smaller than the crop of {crop} px, such "
+                f"as {name} ({width}x{height}); take them out, or use a smaller crop."
+            )
+    if a.fingerprint == b.fingerprint:
+        raise InputError("Both domains are the same pictures, between which there is nothing to learn; name another.")
