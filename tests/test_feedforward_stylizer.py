@@ -315,7 +315,8 @@ def test_damaged_files(folder, tmp_path, refusal, name):
             said = refusal(engine, tmp_path / name)
             assert said.endswith("holds no network that this tfstyle knows, or is damaged: give another file.")
     middle = len(content) // 2
-    (tmp_path / name).write_bytes(content[:middle] + bytes(64) + content[middle + 64:])
+    flipped = bytes(255 - byte for byte in content[middle:middle + 64])  # of zeros, zeros would be no damage
+    (tmp_path / name).write_bytes(content[:middle] + flipped + content[middle + 64:])
     assert name in refusal(tfstyle.FeedForwardStylizer, tmp_path / name)
 
 

@@ -15,7 +15,7 @@ from tfstyle.checks import InputError, closest
 from tfstyle.settings import check_fields, setting
 from tfstyle.weights.files import ARBITRARY, SHIPPED, shipped_styles
 
-__all__ = ["Controls", "check_model", "check_one_style", "kind_of", "read_style", "saved_card", "stamp"]
+__all__ = ["Controls", "check_model", "check_one_style", "kind_at", "kind_of", "read_style", "saved_card", "stamp"]
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 ENDINGS = (".npz", ".keras")
@@ -83,21 +83,36 @@ def check_model(model):
         return "style"
     if name.startswith(("https://", "http://")):
         return "handle"
-    if not os.path.isdir(name) and not os.path.isfile(name):
-        near = closest(name, ("default", *shipped_styles()))
-        hint = f"did you mean {near!r}?" if near else 'check the path, or give model="default".'
-        raise InputError(f"There is no model {name!r}; {hint}")
-    if not os.path.isdir(name) and not name.lower().endswith(ENDINGS):
-        raise InputError(f"model {name!r} has an unknown ending; it must be {' or '.join(ENDINGS)}, or a folder.")
-    kind = kind_of(name)
+    kind = kind_at(name, ("default", *shipped_styles()), 'check the path, or give model="default".')
     if kind in OTHERS:
         does, verb = OTHERS[kind]
         raise InputError(f"model {name!r} {does} and paints none; use tfstyle.{verb}, or give another.")
-    if kind is None and os.path.isdir(name):
+    return "ours" if kind == "arbitrary" else kind
+
+
+def kind_at(name, names, otherwise):
+    """What lies at a path that a model was asked for by, as `kind_of` says it.
+
+    Args:
+        name: the path.
+        names: that it might have been meant for.
+        otherwise: what to do if it was for none of them, for the sentence.
+
+    Raises:
+        InputError: nothing is there, or nothing that could be a model.
+    """
+    is_folder = os.path.isdir(name)
+    if not is_folder and not os.path.isfile(name):
+        near = closest(name, names)
+        raise InputError(f"There is no model {name!r}; {f'did you mean {near!r}?' if near else otherwise}")
+    if not is_folder and not name.lower().endswith(ENDINGS):
+        raise InputError(f"model {name!r} has an unknown ending; it must be {' or '.join(ENDINGS)}, or a folder.")
+    kind = kind_of(name)
+    if kind is None and is_folder:
         raise InputError(f"model {name!r} is a folder without a saved_model.pb; name the folder that holds it.")
     if kind is None:
         raise InputError(f"{name} holds no network that this tfstyle knows, or is damaged: give another file.")
-    return "ours" if kind == "arbitrary" else kind
+    return kind
 
 
 def kind_of(path):

@@ -12,8 +12,8 @@ import zipfile
 import numpy as np
 from PIL import Image
 
-from tfstyle.checks import InputError, closest
-from tfstyle.controls import ENDINGS, PRECISIONS, kind_of, saved_card
+from tfstyle.checks import InputError
+from tfstyle.controls import PRECISIONS, kind_at, saved_card
 from tfstyle.images import LEAST_SIDE
 from tfstyle.settings import check_fields, setting
 from tfstyle.weights.files import shipped_factors
@@ -81,23 +81,12 @@ def check_model(model, factor=None):
     if name == "default":
         _check_shipped(FACTORS[0] if factor is None else factor)
         return None
-    is_folder = os.path.isdir(name)
-    if not is_folder and not os.path.isfile(name):
-        near = closest(name, ("default",))
-        hint = f"did you mean {near!r}?" if near else 'check the path, or give model="default".'
-        raise InputError(f"There is no model {name!r}; {hint}")
-    if not is_folder and not name.lower().endswith(ENDINGS):
-        raise InputError(f"model {name!r} has an unknown ending; it must be {' or '.join(ENDINGS)}, or a folder.")
-    kind = kind_of(name)
+    kind = kind_at(name, ("default",), 'check the path, or give model="default".')
     if kind in ("arbitrary", "style"):
         raise InputError(f"model {name!r} paints pictures and enlarges none; use tfstyle.stylize, or give another.")
     if kind == "translate":
         raise InputError(f"model {name!r} translates pictures; use tfstyle.translate, or give another to enlarge by.")
-    if kind is None and is_folder:
-        raise InputError(f"model {name!r} is a folder without a saved_model.pb; name the folder that holds it.")
-    if kind is None:
-        raise InputError(f"{name} holds no network that this tfstyle knows, or is damaged: give another file.")
-    return _card(name, factor) if is_folder else None
+    return _card(name, factor) if os.path.isdir(name) else None
 
 
 def model_factor(model, factor=None):

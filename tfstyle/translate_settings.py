@@ -6,8 +6,8 @@ Nothing here imports TensorFlow: the command line checks with it before anything
 import dataclasses
 import os
 
-from tfstyle.checks import InputError, closest
-from tfstyle.controls import ENDINGS, PRECISIONS, kind_of, saved_card
+from tfstyle.checks import InputError
+from tfstyle.controls import PRECISIONS, kind_at, saved_card
 from tfstyle.images import LEAST_SIDE
 from tfstyle.settings import check_fields, setting
 from tfstyle.weights.files import shipped_translations
@@ -71,23 +71,12 @@ def check_model(model, direction=None):
     name = os.fsdecode(model)
     if name in names:
         return None
-    is_folder = os.path.isdir(name)
-    if not is_folder and not os.path.isfile(name):
-        near = closest(name, names)
-        hint = f"did you mean {near!r}?" if near else "check the path."
-        raise InputError(f"There is no model {name!r}; {hint}")
-    if not is_folder and not name.lower().endswith(ENDINGS):
-        raise InputError(f"model {name!r} has an unknown ending; it must be {' or '.join(ENDINGS)}, or a folder.")
-    kind = kind_of(name)
+    kind = kind_at(name, names, "check the path.")
     if kind in ("arbitrary", "style"):
         raise InputError(f"model {name!r} paints pictures and translates none; use tfstyle.stylize, or give another.")
     if kind == "superres":
         raise InputError(f"model {name!r} enlarges pictures and translates none; use tfstyle.enlarge, or give another.")
-    if kind is None and is_folder:
-        raise InputError(f"model {name!r} is a folder without a saved_model.pb; name the folder that holds it.")
-    if kind is None:
-        raise InputError(f"{name} holds no network that this tfstyle knows, or is damaged: give another file.")
-    return _card(name, direction) if is_folder else None
+    return _card(name, direction) if os.path.isdir(name) else None
 
 
 def other_direction(name, found, direction):
