@@ -75,7 +75,7 @@ def _train(model, batches, settings, workdir, run, change, optimizer, start, pre
     for left in workdir.glob(atomic.LEFT):  # half-written when a run was killed
         left.unlink(missing_ok=True)
     path = workdir / CHECKPOINT
-    done, pending = _prepared(model, lambda: optimizer(settings), path, None if change else run, start)
+    done, pending = _prepared(model, settings, path, None if change else run, start, optimizer)
     line, journal, stopped = _Line(pending), Journal(workdir, done), False
     ready = _ahead(batches, done, settings.steps, devices.readers(settings.workers))
     try:
@@ -146,19 +146,19 @@ def is_checkpoint(path):
         return False
 
 
-def _prepared(model, optimizer, path, run, start):
+def _prepared(model, settings, path, run, start, optimizer=optimizer):
     """Compiles and restores; returns (steps done, what the log had pending)."""
-    _compile(model, optimizer())
+    _compile(model, settings, optimizer)
     if path.exists():
         return checkpoint.restore(model, path, run)
     if start:
         start(model)
-        _compile(model, optimizer())  # a fresh optimizer, whatever `start` did with this one
+        _compile(model, settings, optimizer)  # a fresh optimizer, whatever `start` did with this one
     return 0, None
 
 
-def _compile(model, optimizer):
-    model.compile(optimizer=optimizer, jit_compile=devices.compiles())
+def _compile(model, settings, optimizer=optimizer):
+    model.compile(optimizer=optimizer(settings), jit_compile=devices.compiles())
     model.optimizer.build(model.trainable_variables)
 
 
