@@ -260,12 +260,12 @@ def test_domains_are_checked_first(domains, tmp_path, picture, png, refusal):
 
 @pytest.mark.slow
 def test_one_picture_of_each_is_learned_by_heart(domains):
-    """To less than 0.05 of mean absolute error, in [-1, 1]."""
-    settings = dataclasses.replace(TINY, width=8, style=8, hidden=32)
+    """To less than 0.05 of mean absolute error, in [-1, 1], where that is what counts."""
+    settings = dataclasses.replace(TINY, width=8, style=8, hidden=32, image_weight=100.0)
     keras.utils.set_random_seed(0)
     model, batch = Training(settings, PACE), Domains(*domains, settings)[0]
     model.compile(optimizer=model.adam(dataclasses.replace(PACE, learning_rate=2e-3)), jit_compile=False)
-    for _ in range(600):
+    for _ in range(1500):
         model.reset_metrics()
         image = float(model.train_on_batch(batch, return_dict=True)["image"]) / 2
         if image < 0.05:
