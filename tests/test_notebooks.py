@@ -72,6 +72,7 @@ def kinds(cell):
     return [sorted(output.get("data", {output.get("name"): 0})) for output in cell.outputs]
 
 
+@pytest.mark.slow
 def test_it_runs(path, tmp_path):
     found = [kinds(cell) for cell in code_cells(execute(path, tmp_path, **SMALL))]
     assert found == [kinds(cell) for cell in code_cells(path)], "the committed outputs are those of other code"

@@ -234,6 +234,7 @@ def test_ctrl_c(capsys, asked, monkeypatch):
 # The whole of it
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_an_export_of_ones_own_network(capsys, refused, folder, left):
     """Checked in every loader, and refused a second time; the checks of the version come before the work."""

@@ -151,6 +151,7 @@ def beyond_float16(tmp_path, network_file):
     return path
 
 
+@pytest.mark.slow
 def test_a_file_that_answers_no_numbers_is_not_kept_nor_the_good_ones_beside_it(tmp_path, beyond_float16):
     words = r"style_transform_24x24_float16.tflite (does not answer .* finite numbers|is .* beside Keras)"
     with pytest.raises(ExportError, match=words):
