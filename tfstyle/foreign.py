@@ -15,7 +15,7 @@ import tensorflow as tf
 from tfstyle import images
 from tfstyle.checks import InputError
 
-__all__ = ["ForeignModel", "loaded", "served"]
+__all__ = ["ForeignModel", "asked", "loaded", "served"]
 
 STYLE_SIDE = 256
 STRIDE = 16  # rounding up to a multiple of it is a frame to be cut off; more is another size
@@ -123,16 +123,34 @@ def served(folder, given, answer, does):
         raise InputError(f"The SavedModel {folder!r} has no signature that {does}; export it anew.")
 
     def one(picture):
-        try:
-            # By way of the model, whose variables live as long as it does.
-            return model.signatures["serving_default"](**{given: tf.constant(picture)})[answer]
-        except tf.errors.InvalidArgumentError as error:
-            sentence = re.search(r"assertion failed: \[(.*?\.)\]", error.message)
-            told = sentence[1] if sentence else "it was made for others; export it anew."
-            raise InputError(f"The model {folder!r} refuses the picture: {told}") from error
+        return asked(model, folder, "serving_default", "picture", **{given: picture})[answer]
 
     # One request bounds how many pictures it may hold.
     return lambda pictures: np.concatenate([one(picture) for picture in np.split(pictures, len(pictures))])
+
+
+def asked(model, folder, signature, what, **given):
+    """One request to one of our SavedModels, whose graph says in a sentence what it refuses.
+
+    Args:
+        model: as `loaded` gives it; signatures are called by way of it, whose variables live as long as it does.
+        folder: that it was loaded from, for the sentence.
+        signature: its name.
+        what: the sentence calls the request.
+        **given: arrays by the names of the signature's inputs.
+
+    Returns:
+        {name: tensor} of the signature's outputs.
+
+    Raises:
+        InputError: the graph refuses it.
+    """
+    try:
+        return model.signatures[signature](**{name: tf.constant(value) for name, value in given.items()})
+    except tf.errors.InvalidArgumentError as error:
+        sentence = re.search(r"assertion failed: \[(.*?\.)\]", error.message)
+        told = sentence[1] if sentence else "it was made for others; export it anew."
+        raise InputError(f"The model {folder!r} refuses the {what}: {told}") from error
 
 
 def _middle_square(picture, side):

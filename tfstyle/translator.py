@@ -2,7 +2,6 @@
 
 import functools
 import os
-import re
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +9,7 @@ import tensorflow as tf
 from tfstyle import images
 from tfstyle.checks import InputError, check_choice, check_number
 from tfstyle.controls import PRECISIONS, stamp
-from tfstyle.foreign import loaded
+from tfstyle.foreign import asked, loaded
 from tfstyle.machine import limit_arenas, resolve
 from tfstyle.nets import network_files
 from tfstyle.nets.dsmap import STRIDE, part, translation
@@ -273,19 +272,13 @@ def _served(folder, translates):
         if call is None or set(call.structured_input_signature[1]) != given or answer not in call.structured_outputs:
             raise InputError(f"The SavedModel {folder!r} has no signature {name} that translates; export it anew.")
 
-    def asked(name, **given):
-        try:
-            # By way of the model, whose variables live as long as it does.
-            return model.signatures[name](**{key: tf.constant(one) for key, one in given.items()})[wanted[name][1]]
-        except tf.errors.InvalidArgumentError as error:
-            sentence = re.search(r"assertion failed: \[(.*?\.)\]", error.message)
-            told = sentence[1] if sentence else "it was made for others; export it anew."
-            raise InputError(f"The model {folder!r} refuses the request: {told}") from error
+    def ask(name, **given):
+        return asked(model, folder, name, "request", **given)[wanted[name][1]]
 
     def paint(pictures, codes):
         # One request bounds how many pictures it may hold.
         pairs = zip(pictures[:, None], codes[:, None], strict=True)
-        return np.concatenate([asked("translate_code", content_image=one, style_code=code) for one, code in pairs])
+        return np.concatenate([ask("translate_code", content_image=one, style_code=code) for one, code in pairs])
 
     def painter(direction):
         if direction != translates:
@@ -295,6 +288,6 @@ def _served(folder, translates):
     def looker(domain):
         if domain != translates[-1]:
             raise InputError(f"The model {folder!r} looks at pictures of domain {translates[-1]!r} alone; give one.")
-        return lambda pictures: asked("encode_style", style_image=pictures)
+        return lambda pictures: ask("encode_style", style_image=pictures)
 
     return painter, looker

@@ -10,7 +10,8 @@ from keras import ops
 
 from tfstyle import images
 from tfstyle.losses import contextual_loss, instance_normalized_error
-from tfstyle.nets.dsmap import DOMAINS, part
+from tfstyle.nets import dsmap
+from tfstyle.nets.dsmap import DOMAINS, DSMAPConfig, part
 from tfstyle.train.data import PictureSet, random_square, shuffled
 from tfstyle.train.translate import Domains, DSMAPPace, DSMAPSettings, Training
 
@@ -161,6 +162,10 @@ def test_losses_by_hand(domains, settings, weights):
     wanted = judged, sum(weight * terms[name] for name, weight in weights.items())
     np.testing.assert_allclose(found, wanted, rtol=1e-3)
     assert (model.measure is None) == (settings is MUNIT)
+    shape = dsmap.MUNIT if settings.method == "munit" else DSMAPConfig()
+    assert (model.config.halvings, model.config.mapping, model.config.shared_tail) == (
+        shape.halvings, shape.mapping, shape.shared_tail
+    )
 
 
 def test_munit_translates_after_no_example(domains):
