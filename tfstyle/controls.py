@@ -12,7 +12,8 @@ import numpy as np
 
 from tfstyle import images
 from tfstyle.checks import InputError, closest
-from tfstyle.settings import check_fields, setting
+from tfstyle.look import Look
+from tfstyle.settings import setting
 from tfstyle.weights.files import ARBITRARY, SHIPPED, shipped_styles
 
 __all__ = ["Controls", "check_model", "check_one_style", "kind_at", "kind_of", "read_style", "saved_card", "stamp"]
@@ -26,7 +27,7 @@ _ONE_STYLE = f" {', '.join(shipped_styles())}: one style each, likewise;" if shi
 
 
 @dataclasses.dataclass(frozen=True)
-class Controls:
+class Controls(Look):
     """How the one-pass engines paint. Each field carries its unit, range and source in `metadata["text"]`.
 
     Raises:
@@ -36,11 +37,6 @@ class Controls:
     size: int | None = setting(
         512, "long side of the result in pixels; none keeps the content's own", group="picture", low=16
     )
-    style_size: int | None = setting(
-        None, "long side in pixels at which the style is looked at, and so the size of the strokes: smaller gives "
-        "finer ones; none takes the result's", group="picture", low=16,
-    )
-    strength: float = setting(1.0, "of the style, from 0 (the photo itself) to 1", group="picture", low=0.0, high=1.0)
     model: str = setting(
         "default", f"default: any style, shipped with tfstyle;{_ONE_STYLE} the path of an .npz, a .keras, a SavedModel "
         "folder or the folder of a fast-style-transfer checkpoint; or the https:// handle of a TF Hub model",
@@ -50,9 +46,6 @@ class Controls:
         "auto", "of the convolutions; statistics are float32 always; auto: bfloat16 where the processor has it",
         group="network", choices=PRECISIONS,
     )
-
-    def __post_init__(self):
-        check_fields(self)
 
 
 def check_model(model):

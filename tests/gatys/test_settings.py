@@ -37,7 +37,7 @@ def given(field, value):
 def test_every_field_tells_what_it_is(field):
     meta = field.metadata
     assert len(meta["text"]) > 10 and not meta["text"].endswith(".")
-    assert meta["group"] in ("picture", "loss", "optimizer", "network", "run")
+    assert meta["group"] in ("picture", "loss", "optimizer", "network", "run", "look")
     assert set(meta) == {"text", "group", "choices", "low", "high"}
 
 

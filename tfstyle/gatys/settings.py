@@ -4,7 +4,8 @@ import dataclasses
 from dataclasses import dataclass
 
 from tfstyle.checks import InputError, check_choice
-from tfstyle.settings import check_fields, setting
+from tfstyle.look import Look
+from tfstyle.settings import setting
 
 CONTENT_LAYERS = ("relu4_2",)
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
@@ -13,7 +14,7 @@ STARTS = ("content", "style", "noise")
 
 
 @dataclass(frozen=True)
-class GatysSettings:
+class GatysSettings(Look):
     """How `tfstyle.gatys.optimize` works. The defaults are ours: the best-looking pictures for their time.
 
     Each field carries its unit, range and source in `metadata["text"]`, from which the command line makes its help.
@@ -25,10 +26,6 @@ class GatysSettings:
 
     size: int | None = setting(
         512, "long side of the result in pixels; none keeps the content's own", group="picture", low=16
-    )
-    style_scale: float = setting(
-        1.0, "long side of the style picture as a multiple of the result's: larger gives larger strokes",
-        group="picture", low=0.05, high=8.0,
     )
     init: str = setting(
         "content", "picture to start from: content, style, noise, the path of a picture, or a checkpoint (.npz)",
@@ -119,7 +116,7 @@ class GatysSettings:
     )
 
     def __post_init__(self):
-        check_fields(self)
+        super().__post_init__()
         if not self.steps:
             raise InputError("steps is empty; give the evaluations at each scale, such as 120,80.")
         if self.content_weight == 0 and self.style_weight == 0:
