@@ -14,6 +14,7 @@ from PIL import Image, features
 
 from tfstyle.checks import InputError
 from tfstyle.images import Picture, files, read, resize, to_uint8
+from tfstyle.images.files import pixels
 
 needs_avif = pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
 quick = settings(deadline=None, max_examples=40, database=None)
@@ -99,7 +100,9 @@ def test_byte_order_does_not_matter(order):
     np.testing.assert_array_equal(read(BYTES.astype(f"{order}u2") * 257).rgb, FLOATS)
 
 
-def test_grey_and_transparent_arrays():
+def test_grey_and_transparent_arrays_keep_the_colors_that_are_seen():
+    seen = BYTES[..., 0] >= 8
+    assert not seen.all()
     grey = FLOATS[..., :1].repeat(3, axis=2)
     for source in (BYTES[..., 0], BYTES[..., :1], FLOATS[None, ..., :1], FLOATS[None, ..., 0]):
         picture = read(source)
@@ -107,7 +110,7 @@ def test_grey_and_transparent_arrays():
         assert picture.alpha is None
     for source in (np.dstack([BYTES, BYTES[..., 0]]), np.dstack([FLOATS, ALPHA])[None]):
         picture = read(source)
-        np.testing.assert_array_equal(picture.rgb, FLOATS)
+        np.testing.assert_array_equal(picture.rgb[seen], FLOATS[seen])
         np.testing.assert_array_equal(picture.alpha, ALPHA)
 
 
@@ -162,6 +165,44 @@ def test_read_only_and_scattered_arrays():
 def test_rounding_dust_beyond_the_range_is_clipped():
     picture = read(np.where(FLOATS > 0.5, np.nextafter(np.float32(1), 2), -1e-8))
     assert set(np.unique(picture.rgb)) == {0, 1}
+
+
+def test_pixels_are_what_read_makes_floats_of(file):
+    glass = np.dstack([BYTES, BYTES[..., 0]])
+    deep = np.uint16(257) * BYTES
+    for source, dtype in ((file, np.uint8), (BYTES, np.uint8), (glass, np.uint8), (deep, np.float32)):
+        for size in (None, 32, 21):
+            (rgb, alpha), picture = pixels(source, size=size), read(source, size=size)
+            assert rgb.dtype == dtype and rgb.flags.c_contiguous
+            np.testing.assert_array_equal(to_uint8(rgb), to_uint8(picture.rgb))
+            assert (alpha is None) == (picture.alpha is None)
+            if alpha is not None:
+                assert alpha.dtype == dtype and alpha.flags.c_contiguous
+                np.testing.assert_array_equal(to_uint8(alpha), to_uint8(picture.alpha))
+
+
+def test_pixels_of_an_array_of_bytes_are_not_copied():
+    opaque = np.full(BYTES.shape[:2], 255, np.uint8)
+    for source, size in ((BYTES, None), (BYTES, 32), (Picture(BYTES, opaque), None)):
+        rgb, alpha = pixels(source, size=size)
+        assert np.shares_memory(rgb, BYTES) and (alpha is None or np.shares_memory(alpha, opaque))
+
+
+def test_pixels_may_be_asked_for_of_small_pictures(file):
+    small = BYTES[:1, :2]
+    np.testing.assert_array_equal(pixels(small, least=1)[0], small)
+    assert pixels(Image.fromarray(small), least=1)[0].shape == (1, 2, 3)
+    for source in (small, Image.fromarray(small)):
+        with refused("picture is 2x1 px (width x height); use one of at least 16 px a side."):
+            pixels(source)
+    with refused("picture is 2x0 px (width x height); use one of at least 1 px a side."):
+        pixels(small[:0], least=1)
+
+
+def test_large_pictures_are_taken_over_by_rows(file, monkeypatch):
+    monkeypatch.setattr("tfstyle.images.pixels._AT_ONCE", 200)
+    for source, wanted in ((file, BYTES), (Image.fromarray(BYTES[..., 0]), BYTES[..., :1].repeat(3, axis=2))):
+        np.testing.assert_array_equal(pixels(source)[0], wanted)
 
 
 def test_a_picture_is_frozen():

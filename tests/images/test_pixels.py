@@ -142,10 +142,11 @@ def test_cmyk_jpeg_as_adobe_writes_it():
 # Alpha
 
 
-def test_alpha_is_set_aside_and_the_colors_under_it_stay():
+def test_alpha_is_set_aside_and_the_colors_that_are_seen_stay():
     image = Image.fromarray(np.dstack([COLORS, RAMP]))
     picture = read(encoded(image))
-    np.testing.assert_array_equal(to_uint8(picture.rgb), COLORS)
+    np.testing.assert_array_equal(to_uint8(picture.rgb)[RAMP >= 8], COLORS[RAMP >= 8])
+    assert (to_uint8(picture.rgb)[RAMP == 0] != COLORS[RAMP == 0]).any(axis=-1).all()
     np.testing.assert_array_equal(to_uint8(picture.alpha), RAMP)
     assert picture.alpha.dtype == np.float32
 
@@ -153,7 +154,8 @@ def test_alpha_is_set_aside_and_the_colors_under_it_stay():
 def test_grey_with_alpha():
     image = Image.merge("LA", [Image.fromarray(RAMP), Image.fromarray(RAMP[::-1])])
     picture = read(encoded(image))
-    np.testing.assert_array_equal(to_uint8(picture.rgb), GREYS)
+    seen = RAMP[::-1] >= 8
+    np.testing.assert_array_equal(to_uint8(picture.rgb)[seen], GREYS[seen])
     np.testing.assert_array_equal(to_uint8(picture.alpha), RAMP[::-1])
 
 
@@ -164,9 +166,10 @@ def test_palette_with_transparency(transparency):
     image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
     index = np.asarray(image)
     picture = read(encoded(image, transparency=transparency))
-    np.testing.assert_array_equal(picture.rgb, np.float32(np.eye(3))[index])
     opacity = [255, 0, 255] if transparency == 1 else list(transparency)
     np.testing.assert_array_equal(to_uint8(picture.alpha), np.uint8(opacity)[index])
+    np.testing.assert_array_equal(picture.rgb[index != 1], np.float32(np.eye(3))[index[index != 1]])
+    assert (picture.rgb[index == 1, 1] < 0.1).all(), "the green that nobody sees is gone"
 
 
 @pytest.mark.parametrize(("mode", "key"), [("L", 7), ("RGB", (7, 7, 7)), ("1", 255)])

@@ -70,9 +70,9 @@ def srgb(linear):
 
 
 def test_icc_profile_is_converted_to_srgb():
-    for image in (Image.fromarray(COLORS), Image.fromarray(np.dstack([COLORS, RAMP]))):
+    for image, seen in ((Image.fromarray(COLORS), ...), (Image.fromarray(np.dstack([COLORS, RAMP])), RAMP >= 8)):
         picture = read(encoded(image, icc_profile=RED_IS_GREEN))
-        np.testing.assert_allclose(picture.rgb, COLORS[..., [1, 0, 2]] / 255, atol=2.01 / 255)
+        np.testing.assert_allclose(picture.rgb[seen], COLORS[seen][..., [1, 0, 2]] / 255, atol=2.01 / 255)
     np.testing.assert_array_equal(to_uint8(picture.alpha), RAMP)
 
 
@@ -95,9 +95,9 @@ def test_palette_pictures_follow_their_profile():
 
 
 def test_grey_profile():
-    for image in (Image.fromarray(RAMP), Image.merge("LA", [Image.fromarray(RAMP)] * 2)):
+    for image, seen in ((Image.fromarray(RAMP), ...), (Image.merge("LA", [Image.fromarray(RAMP)] * 2), RAMP >= 8)):
         picture = read(encoded(image, icc_profile=LINEAR_GREY))
-        np.testing.assert_allclose(picture.rgb, srgb(GREYS / 255), atol=1.5 / 255)
+        np.testing.assert_allclose(picture.rgb[seen], srgb(GREYS[seen] / 255), atol=1.5 / 255)
 
 
 def test_grey_picture_with_a_color_profile():

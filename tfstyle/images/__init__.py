@@ -4,8 +4,9 @@ Inside tfstyle a picture is always float32, height x width x RGB, sRGB, values i
 TensorFlow.
 """
 
-from tfstyle.images.files import Picture, check_output, read, to_pil, to_uint8, write
+from tfstyle.images.files import Picture, read
 from tfstyle.images.geometry import LEAST_SIDE, fit, fitted_shape, resize
+from tfstyle.images.output import check_output, to_pil, to_uint8, write
 
 __all__ = [
     "LEAST_SIDE",

@@ -1,4 +1,4 @@
-"""Picture files, bytes and arrays to `Picture` and back.
+"""Picture files, bytes and arrays to `Picture`.
 
 Whatever comes in (turned by EXIF, in another color space, grey, palette, 16-bit, transparent) is a `Picture`
 inside: float32 sRGB in [0, 1], alpha set aside. 8-bit pictures are resampled as 8-bit, all others as floats.
@@ -9,30 +9,16 @@ import dataclasses
 import io
 import os
 import stat
-import tempfile
 
 import numpy as np
-from PIL import Image, features
-from PIL import __version__ as pillow_version
+from PIL import Image
 
-from tfstyle.atomic import replaced
 from tfstyle.checks import InputError, check_number, closest
+from tfstyle.images.alpha import filled
 from tfstyle.images.geometry import LEAST_SIDE, check_shape, resize
-from tfstyle.images.pixels import checked, decoded, floats, opened, split
+from tfstyle.images.pixels import checked, decoded, opened, split, unit
 
-__all__ = ["Picture", "check_output", "read", "to_pil", "to_uint8", "write"]
-
-_FORMATS = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".webp": "WEBP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".avif": "AVIF",
-}
-# Longest side in px: what libjpeg and WebP can write, and what libavif agrees to read again.
-_LONGEST = {"JPEG": 65500, "WEBP": 16383, "AVIF": 32768}
+__all__ = ["Picture", "pixels", "read", "reason"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -59,10 +45,28 @@ def read(source, *, name="picture", size=None):
         size: long side in px to fit to, up or down; None keeps the source's shape.
 
     Returns:
-        A new `Picture` that shares no memory with `source`: EXIF orientation and ICC profile applied.
+        A new `Picture` that shares no memory with `source`: EXIF orientation and ICC profile applied, colors that
+        nothing is seen of continued from those beside them.
 
     Raises:
         InputError: anything that is no readable picture of at least 16 px a side, before and after fitting.
+    """
+    return Picture(*(None if part is None else unit(part) for part in pixels(source, name=name, size=size)))
+
+
+def pixels(source, *, name="picture", size=None, least=LEAST_SIDE):
+    """What `read` makes a `Picture` of, before it is made floats: a quarter of the memory, for large pictures.
+
+    Args:
+        source, name, size: as `read` takes them.
+        least: side in px that the source must have.
+
+    Returns:
+        (rgb, alpha): (H, W, 3) and (H, W) or None; uint8, or float32 in [0, 1] if the source has more bits. Not to be
+        written to: bytes may be the source's own.
+
+    Raises:
+        InputError: as `read`.
     """
     if size is not None:  # the caller's slip is told before any fault of the file
         size = check_number(f"the size of the {name}", size, LEAST_SIDE, integer=True)
@@ -71,133 +75,36 @@ def read(source, *, name="picture", size=None):
         path = os.fsdecode(source)
         label = f"{name} {path!r}"
         with _open(path, label) as file:
-            parts = decoded(opened(file, label), label, size)
+            rgb, alpha = decoded(opened(file, label), label, size, least)
     elif isinstance(source, (bytes, bytearray, memoryview)):
         if not len(source):
             raise InputError(f"{name} is empty (0 bytes); pass the bytes of a whole picture file.")
-        parts = decoded(opened(io.BytesIO(source), name), name, size)
+        rgb, alpha = decoded(opened(io.BytesIO(source), name), name, size, least)
     elif isinstance(source, Image.Image):
-        parts = decoded(source, name, size)
+        rgb, alpha = decoded(source, name, size, least)
     elif isinstance(source, Picture):
-        parts = split(checked(source.rgb, name))
+        rgb, alpha = split(checked(source.rgb, name))
         if source.alpha is not None:
-            parts = parts[0], checked(source.alpha, f"the alpha of the {name}")[..., 0]
+            alpha = checked(source.alpha, f"the alpha of the {name}")[..., 0]
     elif hasattr(source, "__array__"):
-        parts = split(checked(source, name))
+        rgb, alpha = split(checked(source, name))
     else:
         raise InputError(
             f"{name} must be a path, the bytes of a picture file, a PIL image or an array; "
             f"received {type(source).__name__}."
         )
-    rgb, alpha = parts
     if alpha is not None and alpha.shape != rgb.shape[:2]:
         raise InputError(f"the alpha of the {name} must have shape {rgb.shape[:2]}; received {alpha.shape}.")
-    shape = check_shape(*rgb.shape[:2], size, name=label)
-    return Picture(*(None if part is None else _unit(resize(part, shape)) for part in parts))
-
-
-def to_uint8(rgb):
-    """Values in [0, 1] as bytes: clipped, then rounded to the nearest of 0..255.
-
-    Args:
-        rgb: float array of any shape; uint8 is copied.
-
-    Returns:
-        A new uint8 array of the same shape.
-
-    Raises:
-        InputError: another dtype, or NaN, which no rounding can help.
-    """
-    rgb = floats(np.asarray(rgb))
-    if rgb.dtype == np.uint8:
-        return rgb.copy()
-    if rgb.dtype.kind != "f":
-        raise InputError(f"values to write must be float in [0, 1] or uint8; received {rgb.dtype}.")
-    if np.isnan(rgb).any():
-        raise InputError("values to write must be numbers; received NaN.")
-    return np.rint(rgb.astype(np.float32).clip(0, 1) * 255).astype(np.uint8)
-
-
-def to_pil(rgb, alpha=None):
-    """An 8-bit PIL image.
-
-    Args:
-        rgb: (H, W, 3), a leading 1 allowed, float (clipped to [0, 1]) or uint8.
-        alpha: (H, W), the same kinds of values; None for an opaque picture.
-
-    Returns:
-        PIL image, mode RGB, or RGBA if there is an alpha.
-
-    Raises:
-        InputError: another shape or dtype, NaN.
-    """
-    rgb = to_uint8(rgb)
-    if rgb.ndim == 4 and rgb.shape[0] == 1:
-        rgb = rgb[0]
-    if rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
-        raise InputError(f"a picture to write must have shape (H, W, 3); received {rgb.shape}.")
+    shape = check_shape(*rgb.shape[:2], size, name=label, least=least)
     if alpha is None:
-        return Image.fromarray(rgb)
-    alpha = to_uint8(alpha)
-    if alpha.shape != rgb.shape[:2]:
-        raise InputError(f"the alpha to write must have shape {rgb.shape[:2]}; received {alpha.shape}.")
-    return Image.fromarray(np.dstack([rgb, alpha]))
+        return _fitted(rgb, shape), None
+    if not isinstance(source, Picture):  # whose hidden colors have been filled when it was read
+        rgb = filled(rgb, alpha)
+    return _fitted(rgb, shape), _fitted(alpha, shape)
 
 
-def check_output(path, shape=None):
-    """Checks, before any work, that a picture can be written to `path`; leaves nothing behind.
-
-    Args:
-        path: str or pathlib path; its extension names the format.
-        shape: (height, width) of the picture to come, in px, if known: some formats end at 16383 px.
-
-    Raises:
-        InputError: a format that is unknown or that this Pillow cannot write, a folder that is missing or
-            unwritable, a path that is a folder, a device or write-protected, sides too long for the format.
-    """
-    label, target, _ = _target(path, shape)
-    try:
-        with tempfile.TemporaryFile(dir=os.path.dirname(target)):
-            pass
-    except OSError as error:
-        raise _unwritable(label, error) from error
-
-
-def write(path, picture, alpha=None, *, quality=95):
-    """Writes a picture file whole or not at all: nobody reads half of it, and a failure keeps the old one.
-
-    Args:
-        path: str or pathlib path ending in .png, .jpg, .jpeg, .webp, .tif, .tiff or .avif.
-        picture: `Picture`, or RGB (H, W, 3), float (clipped to [0, 1]) or uint8; sRGB.
-        alpha: (H, W), the same kinds of values, kept where the format can hold it (all but JPEG); by default
-            the picture's own.
-        quality: of JPEG (4:4:4), WebP and AVIF (4:4:4), 1 to 100; PNG and TIFF are lossless.
-
-    Raises:
-        InputError: as `check_output`; a picture that `to_pil` refuses; a disk that does.
-    """
-    quality = check_number("quality", quality, 1, 100, integer=True)
-    if isinstance(picture, Picture):
-        picture, alpha = picture.rgb, picture.alpha if alpha is None else alpha
-    image = to_pil(picture, alpha)
-    label, target, kind = _target(path, image.size[::-1])
-    options = {
-        "PNG": {},
-        "JPEG": {"quality": quality, "subsampling": "4:4:4"},
-        "WEBP": {"quality": quality, "exact": True},  # colors survive under full transparency
-        "TIFF": {"compression": "tiff_adobe_deflate"} if features.check("libtiff") else {},
-        "AVIF": {"quality": quality, "subsampling": "4:4:4"},
-    }[kind]
-    data = io.BytesIO()
-    try:
-        (image.convert("RGB") if kind == "JPEG" else image).save(data, kind, **options)
-    except Exception as error:
-        raise InputError(f"{label} could not be encoded as {kind} ({error}); try .png.") from error
-    try:
-        with replaced(target) as beside, open(beside, "xb") as file:  # not tempfile, whose files nobody else may read
-            file.write(data.getbuffer())
-    except OSError as error:
-        raise _unwritable(label, error) from error
+def _fitted(array, shape):
+    return np.ascontiguousarray(array) if array.shape[:2] == shape else resize(array, shape)
 
 
 def _open(path, label):
@@ -215,7 +122,7 @@ def _open(path, label):
     except PermissionError as error:
         raise InputError(f"{label} may not be read by this user; change its permissions.") from error
     except (OSError, ValueError) as error:
-        raise InputError(f"{label} cannot be opened ({_reason(error)}); check the path.") from error
+        raise InputError(f"{label} cannot be opened ({reason(error)}); check the path.") from error
     if stat.S_ISDIR(status.st_mode):
         raise InputError(f"{label} is a folder; name one picture file in it.")
     if stat.S_ISREG(status.st_mode):
@@ -223,69 +130,6 @@ def _open(path, label):
     raise InputError(f"{label} is no ordinary file; save the picture as a file first.")
 
 
-def _unit(array):
-    """uint8 as float32 in [0, 1]; floats, which `resize` has just made, as they are."""
-    return np.divide(array, 255, dtype=np.float32) if array.dtype == np.uint8 else array
-
-
-def _target(path, shape):
-    """Checks an output, all but the folder's consent.
-
-    Returns:
-        (label, target, kind): how errors call it, the real path behind symbolic links, Pillow's format.
-    """
-    if not isinstance(path, (str, os.PathLike)):
-        raise InputError(f"the output must be a path (str or pathlib.Path); received {type(path).__name__}.")
-    path = os.fsdecode(path)
-    label = f"output {path!r}"
-    if os.path.isdir(path):
-        example = os.path.join(path, "picture.png")
-        raise InputError(f"{label} is a folder; name a file in it, such as {example!r}.")
-    kind = _kind(path, label)
-    longest = _LONGEST.get(kind)
-    if shape is not None and longest is not None and max(shape) > longest:
-        raise InputError(
-            f"{label}: {kind} holds at most {longest} px a side, not {max(shape)}; use .png or .tiff."
-        )
-    try:
-        target = os.path.realpath(path)  # through symbolic links, so that they stay
-        mode = os.stat(target).st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        mode = None
-    except (OSError, ValueError) as error:
-        raise _unwritable(label, error) from error
-    folder = os.path.dirname(target)
-    if not os.path.isdir(folder):
-        what = "is a file" if os.path.exists(folder) else "does not exist"
-        raise InputError(f"{label}: {folder!r} {what}; make that folder first or choose another.")
-    if mode is not None and not stat.S_ISREG(mode):
-        raise InputError(f"{label} exists and is no ordinary file; choose another name.")
-    if mode is not None and not os.access(target, os.W_OK):
-        raise InputError(f"{label} exists and is write-protected; choose another name.")
-    return label, target, kind
-
-
-def _kind(path, label):
-    """Pillow's name of the format that the extension of `path` asks for."""
-    extension = os.path.splitext(path)[1].lower()
-    kind = _FORMATS.get(extension)
-    if kind is None:
-        near = closest(extension, _FORMATS) if extension else None
-        what = f"has the unknown extension {extension!r}" if extension else "has no extension"
-        hint = f"; did you mean {near!r}?" if near else "."
-        raise InputError(f"{label} {what}; use one of {', '.join(_FORMATS)}{hint}")
-    if kind not in Image.SAVE:
-        Image.init()
-    if kind not in Image.SAVE:
-        others = ", ".join(e for e, k in _FORMATS.items() if k in Image.SAVE)
-        raise InputError(f"{label}: this Pillow ({pillow_version}) cannot write {kind}; use one of {others}.")
-    return kind
-
-
-def _unwritable(label, error):
-    """The sentence for a path, folder or disk that refuses."""
-    return InputError(f"{label} cannot be written ({_reason(error)}); choose another place.")
-
-
-def _reason(error):
+def reason(error):
+    """What an operating system's error says went wrong."""
     return getattr(error, "strerror", None) or str(error)

@@ -27,26 +27,27 @@ def fitted_shape(height, width, size):
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def check_shape(height, width, size=None, *, name="picture"):
+def check_shape(height, width, size=None, *, name="picture", least=LEAST_SIDE):
     """Checks that a picture is large enough, and stays so at `size`; nothing is computed yet.
 
     Args:
         height, width: sides in px.
         size: long side in px to fit to, up or down; None keeps the shape.
         name: how the error sentences call the picture.
+        least: side in px that is large enough without fitting.
 
     Returns:
         (height, width) at `size`, in px.
 
     Raises:
-        InputError: a side under 16 px before or after fitting; a `size` that is no whole number or under 16,
+        InputError: a side under `least` before or 16 px after fitting; a `size` that is no whole number or under 16,
             or that asks for more pixels than `PIL.Image.MAX_IMAGE_PIXELS`.
     """
     if size is not None:
         check_number(f"the size of the {name}", size, LEAST_SIDE, integer=True)
-    if min(height, width) < LEAST_SIDE:
+    if min(height, width) < least:
         raise InputError(
-            f"{name} is {width}x{height} px (width x height); use one of at least {LEAST_SIDE} px a side."
+            f"{name} is {width}x{height} px (width x height); use one of at least {least} px a side."
         )
     if size is None:
         return height, width

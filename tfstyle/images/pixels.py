@@ -13,9 +13,9 @@ import numpy as np
 from PIL import Image, ImageCms, ImageFile
 
 from tfstyle.checks import InputError
-from tfstyle.images.geometry import check_shape
+from tfstyle.images.geometry import LEAST_SIDE, check_shape
 
-__all__ = ["checked", "decoded", "floats", "opened", "split"]
+__all__ = ["checked", "decoded", "floats", "opened", "split", "unit"]
 
 # Only formats that Pillow decodes by itself and that announce themselves: EPS would run Ghostscript.
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "JPEG2000", "PSD", "QOI", "AVIF")
@@ -34,6 +34,7 @@ _DUST = 1e-6  # how far rounding may carry a float beyond [0, 1]
 _RAMP = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
 _CUBE = Image.fromarray(np.indices((9, 9, 9), np.uint8).reshape(3, 27, 27).transpose(1, 2, 0) * 31)
 _FILTERS = threading.Lock()
+_AT_ONCE = 2**20  # pixels taken over from Pillow at once
 
 
 @contextlib.contextmanager
@@ -62,13 +63,14 @@ def opened(file, label):
         ) from error
 
 
-def decoded(image, label, size=None):
+def decoded(image, label, size=None, least=LEAST_SIDE):
     """The pixels of a PIL image.
 
     Args:
         image: PIL image of any mode; it is not changed, beyond being loaded.
         label: how error sentences call it.
         size: long side in px that it will be fitted to; an impossible one is refused before decoding.
+        least: side in px that it must have.
 
     Returns:
         (rgb, alpha): (H, W, 3) and (H, W) or None; uint8, or float32 in [0, 1] if the source has more bits.
@@ -79,7 +81,7 @@ def decoded(image, label, size=None):
     limit = Image.MAX_IMAGE_PIXELS
     if isinstance(image, ImageFile.ImageFile) and limit is not None and image.width * image.height > limit:
         raise _too_many_pixels(label)
-    check_shape(image.height, image.width, size, name=label)
+    check_shape(image.height, image.width, size, name=label, least=least)
     try:
         image.load()
         image = _upright(image)
@@ -113,13 +115,27 @@ def _shallow(image):
     grey = image.mode in ("1", "L", "LA", "La")
     alpha = None
     if image.has_transparency_data:
-        image = image.convert("LA" if grey else "RGBA")
-        alpha = np.array(image.getchannel("A"))
+        image = _as(image, "LA" if grey else "RGBA")
+        alpha = _array(image.getchannel("A"))
     if grey:
-        image = image.convert("L")
+        image = _as(image, "L")
     elif image.mode not in ("CMYK", "LAB"):
-        image = image.convert("RGB")
+        image = _as(image, "RGB")
     return _srgb(image, image.info.get("icc_profile")), alpha
+
+
+def _as(image, mode):
+    return image if image.mode == mode else image.convert(mode)  # which copies even what is of that mode
+
+
+def _array(image):
+    """An L or RGB image as array, by rows: at once, Pillow would make two copies more of the whole."""
+    array = np.empty((image.height, image.width, 3)[:2 + (image.mode == "RGB")], np.uint8)
+    step = max(1, _AT_ONCE // image.width)
+    for top in range(0, image.height, step):
+        part = array[top:top + step]
+        part[:] = image.crop((0, top, image.width, top + len(part)))
+    return array
 
 
 def _deep(image, label):
@@ -156,7 +172,7 @@ def _along(values, steps):
 def _srgb(image, profile):
     """An L, RGB, CMYK or LAB image as sRGB array; a profile that is broken or for another mode is ignored."""
     if not profile and image.mode != "LAB":
-        return np.array(image.convert("RGB"))
+        return _array(_as(image, "RGB"))
     try:
         if image.mode == "LAB":
             source = ImageCms.createProfile("LAB")
@@ -175,10 +191,10 @@ def _srgb(image, profile):
         if image.mode == "RGB":  # one of the many sRGB profiles? then spare the pixels its rounding
             moved = ImageCms.applyTransform(_CUBE, transform)
             if np.abs(np.asarray(moved, np.int16) - np.asarray(_CUBE)).max() <= 1:
-                return np.array(image)
-        return np.array(ImageCms.applyTransform(image, transform))
+                return _array(image)
+        return _array(ImageCms.applyTransform(image, transform))
     except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
-        return np.array(image.convert("RGB"))
+        return _array(_as(image, "RGB"))
 
 
 def checked(array, label):
@@ -221,6 +237,11 @@ def checked(array, label):
 def floats(array):
     """bfloat16, which NumPy does not count among its floats, as float32; anything else as it is."""
     return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
+
+
+def unit(array):
+    """uint8 as float32 in [0, 1]; floats as they are."""
+    return np.divide(array, 255, dtype=np.float32) if array.dtype == np.uint8 else array
 
 
 def split(array):
