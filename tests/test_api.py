@@ -100,7 +100,7 @@ def test_the_sizes_that_reach_the_engine(reaching, files, options, content, styl
 
 
 def test_alpha_is_put_back(tiny_vgg, files, photo):
-    alpha = np.linspace(0, 1, photo.shape[1]) * np.ones((photo.shape[0], 1))
+    alpha = np.linspace(0.1, 1, photo.shape[1]) * np.ones((photo.shape[0], 1))
     rgba = to_uint8(np.dstack([photo, alpha]))
     image = optimize(rgba, files[1], **SHALLOW)
     assert image.mode == "RGBA" and image.size == (32, 24)
@@ -217,7 +217,7 @@ def test_the_callback_stops_the_run(tiny_vgg, files):
     ("options", "words"),
     [
         ({"method": "optimise"}, "method must be one of .* did you mean 'optimize'."),
-        ({"strength": 0.5}, "strength is a setting of method='fast', not of 'optimize'; give that or leave it out."),
+        ({"model": "x"}, "model is a setting of method='fast', not of 'optimize'; give that or leave it out."),
         ({"preset": "tf_tutorial"}, "preset must be one of .* did you mean 'tf-tutorial'."),
         ({"style_weigth": 3}, "setting must be one of .* did you mean 'style_weight'."),
         ({"pooling": "avg"}, "pooling must be one of 'max', 'average'; received 'avg'"),
@@ -297,7 +297,7 @@ def test_the_stylizer_is_kept(monkeypatch, tmp_path, files, network_file):
     path.write_bytes(network_file.read_bytes())
     for _ in range(3):
         found = tfstyle.stylize(*files, model=path, strength=0.5)
-        assert found == {"size": 512, "weights": None, "strength": 0.5}
+        assert found == {"size": 512, "weights": None, "masks": None, "texture": None, "strength": 0.5}
     assert built == [(path, "auto")]
     os.utime(path, (1, 1))  # the file was written anew
     tfstyle.stylize(*files, model=path)
@@ -313,8 +313,8 @@ def test_the_stylizer_is_kept(monkeypatch, tmp_path, files, network_file):
 @pytest.mark.parametrize(("options", "words"), [
     ({"steps": 5}, "steps is a setting of method='optimize', not of 'fast'; give that or leave it out."),
     ({"callback": print}, "callback is a setting of method='optimize', not of 'fast'; give that or leave it out."),
-    ({"strenght": 1}, "setting must be one of 'size', 'style_size', 'strength', 'model', 'precision'; "
-     "received 'strenght'; did you mean 'strength'?"),
+    ({"strenght": 1}, "setting must be one of 'strength', 'style_scale', 'style_size', 'color', 'color_when', 'photoreal', "
+     "'tiled', 'size', 'model', 'precision'; received 'strenght'; did you mean 'strength'?"),
     ({"strength": 2}, "strength must be a number from 0 to 1; received 2."),
     ({"size": 8}, "size must be a whole number of at least 16; received 8."),
     ({"precision": "float16"}, "precision must be one of 'auto', 'float32', 'bfloat16'; received 'float16'; "
@@ -393,7 +393,7 @@ def test_a_checkpoint_that_is_written_anew_is_read_anew(tmp_path, monkeypatch, p
     for name in ("manifest.json", "Variable"):
         (tmp_path / name).write_text("{}")
     for _ in range(2):
-        assert tfstyle.stylize(photo, model=tmp_path, size=32) == {"size": 32}
+        assert tfstyle.stylize(photo, model=tmp_path, size=32) == {"masks": None, "size": 32}
     os.utime(tmp_path / "Variable", (2**32, 2**32))  # the folder itself is as old as before
     tfstyle.stylize(photo, model=tmp_path)
     assert built == [tmp_path, tmp_path]

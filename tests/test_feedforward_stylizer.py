@@ -9,7 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 import tfstyle
-from tfstyle import controls, feedforward_stylizer, images, stylizer
+from tfstyle import controls, feedforward_stylizer, images, running
 from tfstyle.checks import InputError
 from tfstyle.nets import fast_style_transfer, network_files
 from tfstyle.nets.feedforward import FeedForwardConfig, feedforward
@@ -102,7 +102,7 @@ def test_sizes(engine, photo):
 
 
 def test_alpha_is_kept_and_gray_is_a_picture(engine, photo):
-    alpha = np.linspace(0, 1, photo.shape[1], dtype=np.float32) * np.ones((photo.shape[0], 1), np.float32)
+    alpha = np.linspace(0.1, 1, photo.shape[1], dtype=np.float32) * np.ones((photo.shape[0], 1), np.float32)
     rgba = images.to_uint8(np.dstack([photo, alpha]))
     image = engine.stylize(rgba, size=40)
     assert image.mode == "RGBA" and image.size == (40, 30)
@@ -124,7 +124,7 @@ def test_large_batches_go_in_portions(engine, monkeypatch, photo):
     contents = np.stack([photo, photo[::-1], photo[:, ::-1]])
     wanted, paint, sizes = engine.stylize_batch(contents), engine._paint, []
     monkeypatch.setattr(engine, "_paint", lambda batch: sizes.append(len(batch)) or paint(batch))
-    monkeypatch.setattr(stylizer, "_AT_ONCE", 2 * 45 * 61)
+    monkeypatch.setattr(running, "AT_ONCE", 2 * 45 * 61)
     np.testing.assert_allclose(engine.stylize_batch(contents), wanted, atol=1e-5)
     assert sizes == [2, 1]
 
@@ -167,11 +167,11 @@ def test_a_picture_smaller_than_the_network_paints(folder, photo, refusal):
 
 def test_a_picture_that_does_not_fit_is_refused(engine, monkeypatch, photo, refusal):
     need = engine._need(750, 1000)
-    monkeypatch.setattr(stylizer, "available", lambda: need)
+    monkeypatch.setattr(running, "available", lambda: need)
     monkeypatch.setattr(engine, "_paint", pytest.fail)
-    said = refusal(engine.stylize, np.zeros((60, 80, 3), np.uint8), size=4000)
+    said = refusal(engine.stylize, np.zeros((60, 80, 3), np.uint8), size=4000, tiled="no")
     assert said.startswith("A 4000x3000 px picture needs about ") and "; use size=992, close other programs" in said
-    monkeypatch.setattr(stylizer, "available", lambda: 2**20)
+    monkeypatch.setattr(running, "available", lambda: 2**20)
     assert "size=" not in refusal(engine.stylize_batch, photo[None])
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tfstyle
-from tfstyle import images, stylizer
+from tfstyle import images, running, stylizer
 from tfstyle.nets import arbitrary_weights
 from tfstyle.nets.arbitrary import ArbitraryConfig, style_predictor, transformer
 
@@ -100,14 +100,14 @@ def test_strength_and_sizes_down_to_16_px(engine, photo, painting):
     wanted = images.to_uint8(np.clip(half + 0.5 * (photo - alone), 0, 1))
     assert np.abs(np.asarray(found, int) - wanted).max() <= 1
     assert engine.stylize(photo[:16, :17], painting, strength=0.5, size=None).size == (17, 16)
-    assert engine._predictor.experimental_get_tracing_count() == 1
+    assert engine._codes._predictor.experimental_get_tracing_count() == 1
 
 
 def test_memory_is_that_of_whole_pictures(engine, monkeypatch, refusal):
     """No strips: what a style takes grows with its size, but less than what painting takes."""
-    little, much, most = (engine._need(side, side, painted=False) for side in (500, 2000, 4000))
+    little, much, most = (engine._codes.need(side, side) for side in (500, 2000, 4000))
     assert most - much == pytest.approx(3.2 * (much - little), rel=0.01)
-    assert engine._need(2000, 2000, painted=True) > much
-    monkeypatch.setattr(stylizer, "available", lambda: much)
+    assert engine._need(2000, 2000) > much
+    monkeypatch.setattr(running, "available", lambda: much)
     said = refusal(engine.style_code, np.zeros((50, 50), np.uint8), 4000)
     assert "use style_size=2000, close other programs" in said

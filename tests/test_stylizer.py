@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 import tfstyle
-from tfstyle import images, stylizer
+from tfstyle import codes as codes_module
+from tfstyle import images, running, stylizer
 from tfstyle.checks import InputError
 from tfstyle.losses.style import mean_and_std
 from tfstyle.nets import arbitrary_weights
@@ -122,7 +123,7 @@ def test_several_styles(engine, photo, painting, codes):
 
 
 def test_alpha_is_kept_and_gray_is_a_picture(engine, photo, codes):
-    alpha = np.linspace(0, 1, photo.shape[1], dtype=np.float32) * np.ones((photo.shape[0], 1), np.float32)
+    alpha = np.linspace(0.1, 1, photo.shape[1], dtype=np.float32) * np.ones((photo.shape[0], 1), np.float32)
     rgba = images.to_uint8(np.dstack([photo, alpha]))
     image = engine.stylize(rgba, codes[0], size=40)
     assert image.mode == "RGBA" and image.size == (40, 30)
@@ -151,8 +152,9 @@ def test_batches_of_unlike_shapes(engine, photo, codes, refusal):
 
 
 def test_strength_0_is_the_photo_and_asks_no_network(engine, monkeypatch, photo, painting, codes, refusal):
-    for name in ("_moments", "_paint", "_predictor"):
-        monkeypatch.setattr(engine, name, pytest.fail)
+    monkeypatch.setattr(engine, "_paint", pytest.fail)
+    for name in ("_moments", "_predictor"):
+        monkeypatch.setattr(engine._codes, name, pytest.fail)
     bytes_ = images.to_uint8(photo)
     np.testing.assert_array_equal(pixels(engine.stylize(bytes_, [painting, codes[0]], strength=0, size=None)), bytes_)
     np.testing.assert_array_equal(engine.stylize_batch(photo[None], codes[:1], 0.0)[0], photo)
@@ -203,7 +205,7 @@ def test_large_batches_go_in_portions(engine, monkeypatch, photo, codes):
     sizes = []
     paint = engine._paint
     monkeypatch.setattr(engine, "_paint", lambda batch, its: sizes.append(len(batch)) or paint(batch, its))
-    monkeypatch.setattr(stylizer, "_AT_ONCE", 4 * 45 * 61)
+    monkeypatch.setattr(running, "AT_ONCE", 4 * 45 * 61)
     np.testing.assert_allclose(engine.stylize_batch(contents, under, 0.5), wanted, atol=1e-5)
     assert sizes == [4, 2]
 
@@ -243,21 +245,21 @@ def test_pictures_of_any_size_are_one_graph(engine, photo, painting):
     for size in (16 * 4, 61, 80):
         engine.stylize(photo, painting, size=size, strength=0.5)
     assert engine._paint.experimental_get_tracing_count() == 1
-    assert engine._moments._measure.experimental_get_tracing_count() == 1
+    assert engine._codes._moments._measure.experimental_get_tracing_count() == 1
 
 
 # Memory and precision
 
 
 def test_a_picture_that_does_not_fit_is_refused(engine, monkeypatch, photo, painting, codes, refusal):
-    need = engine._need(750, 1000, painted=True)
-    monkeypatch.setattr(stylizer, "available", lambda: need)
+    need = engine._need(750, 1000)
+    monkeypatch.setattr(running, "available", lambda: need)
     monkeypatch.setattr(engine, "_paint", pytest.fail)
     wide = np.zeros((60, 80, 3), np.uint8)
-    said = refusal(engine.stylize, wide, codes[0], size=4000)
+    said = refusal(engine.stylize, wide, codes[0], size=4000, tiled="no")
     assert said.startswith("A 4000x3000 px picture needs about ") and "; use size=992, close other programs" in said
-    assert engine._need(4000, 3000, painted=False) < engine._need(4000, 3000, painted=True) / 2  # strips
-    monkeypatch.setattr(stylizer, "available", lambda: 2**20)
+    assert engine._codes.need(4000, 3000) < engine._need(4000, 3000) / 2  # strips
+    monkeypatch.setattr(running, "available", lambda: 2**20)
     for call in (lambda: engine.style_code(painting, 32), lambda: engine.stylize_batch(photo[None], codes[:1])):
         said = refusal(call)
         assert "size=" not in said and said.endswith("; close other programs or take a machine with more memory.")
@@ -283,7 +285,7 @@ def test_precisions(network_file, monkeypatch, wins, asked, network, reader):
     told = []
     monkeypatch.setattr("tfstyle.machine.bfloat16_wins", lambda: (wins, "a test says so"))
     monkeypatch.setattr(arbitrary_weights, "load", lambda _, dtype: told.append(dtype) or (None, None, CONFIG))
-    monkeypatch.setattr(stylizer, "MomentsReader", told.append)
+    monkeypatch.setattr(codes_module, "MomentsReader", told.append)
     monkeypatch.setattr(stylizer, "_traced", lambda _: None)
     tfstyle.ArbitraryStylizer(network_file, precision=asked)
     assert told == [network, reader]

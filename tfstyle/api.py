@@ -8,10 +8,13 @@ import numpy as np
 
 from tfstyle import gatys, images
 from tfstyle.checks import InputError, check_choice
-from tfstyle.controls import Controls, check_model, check_one_style, stamp
+from tfstyle.controls import Controls, check_model, check_one_style, check_styles, stamp
 from tfstyle.feedforward_stylizer import FeedForwardStylizer
 import tfstyle.gatys.checkpoint as checkpoints
 from tfstyle.gatys.settings import STARTS, GatysSettings
+from tfstyle.gatys.texture import mixed_style
+from tfstyle.images.masks import read_masks, shrunk
+from tfstyle.look import color_weights, finished, painted_size, photo_given, seen_size, settled, style_given
 from tfstyle.stylizer import ArbitraryStylizer
 
 METHODS = ("fast", "optimize")
@@ -21,7 +24,7 @@ _SETTINGS = {
 }
 
 
-def stylize(content, style=None, method="fast", size=512, *, weights=None, **settings):
+def stylize(content, style=None, method="fast", size=512, *, weights=None, masks=None, texture=None, **settings):
     """Paints `content` in the style of `style`, or in the one that a model has learned.
 
     Args:
@@ -32,13 +35,22 @@ def stylize(content, style=None, method="fast", size=512, *, weights=None, **set
         method: "fast": one pass through a network, Ghiasi et al. 2017. "optimize": Gatys et al. 2016, the best
             looking; under a minute on two processor cores at 512 px.
         size: long side of the result in pixels; None keeps the content's own.
-        weights: one number for each style, scaled to sum 1; None weighs them alike.
-        **settings: for "fast":
+        weights: one number for each style, scaled to sum 1, by which they are mixed; None weighs them alike.
+        masks: one picture for each style, white where it goes, or one fewer: the last style takes what they leave. Soft
+            edges, and any size in the photo's ratio, will do. Where no mask lies, the photo stays.
+        texture: a picture whose fine texture, and its colors with it, take the place of the styles' own, whose larger
+            strokes remain (Gatys et al. 2017, section 6).
+        **settings: for both methods, the fields of `tfstyle.look.Look`:
             strength: of the style, 0 (the photo itself) to 1 (the default).
-            style_size: long side in px at which the style is looked at, and so the size of the strokes; None (the
-                default) takes the result's.
+            style_scale, style_size: long side at which the style is looked at, and so the size of the strokes, as a
+                multiple of the result's or in px; by default the result's.
+            color: "style" (the painting's, the default), or the photo's by "luminance", "match" or "histogram".
+            color_when: "before" or "after" painting; "auto" (the default) is before where there are style pictures.
+            photoreal: True moves light and palette alone.
+            tiled: "auto", "yes" or "no": whether large pictures go through strip by strip.
+            For "fast":
             model, precision: as `tfstyle.ArbitraryStylizer` takes them, or, for a model of one style, which has no
-                use for the others, `tfstyle.FeedForwardStylizer`; keep one of those for many pictures.
+                use for what is about styles, `tfstyle.FeedForwardStylizer`; keep one of those for many pictures.
             For "optimize":
             preset: recipe to start from: "default", "gatys2016", "tf-tutorial", "matconvnet-1000".
             init: start from "content", "style", "noise", any picture, or the path of a checkpoint (.npz).
@@ -55,21 +67,23 @@ def stylize(content, style=None, method="fast", size=512, *, weights=None, **set
     """
     check_choice("method", method, METHODS)
     _check_settings(method, settings)
+    check_styles(weights, masks)
+    asked = {"weights": weights, "masks": masks, "texture": texture, "size": size}
     if method == "optimize":
-        result, alpha = optimize_pictures(content, style, size=size, weights=weights, **settings)
+        result, alpha = optimize_pictures(content, style, **asked, **settings)
         return images.to_pil(result.image, alpha)
     model, precision = (settings.pop(name, getattr(Controls, name)) for name in ("model", "precision"))
     kind = check_model(model)
     controls = Controls(size=size, precision=precision, **settings)
     if kind == "style":
-        check_one_style(model, style, weights, controls)
+        check_one_style(model, style, weights, controls, texture)
         if content is None:
             raise InputError("There is no content picture; give one.")
-        return _stylizer(FeedForwardStylizer, model, precision, stamp(model)).stylize(content, size=size)
+        stylizer = _stylizer(FeedForwardStylizer, model, precision, stamp(model))
+        return stylizer.stylize(content, masks=masks, size=size, **settings)
     if content is None or style is None:
         raise InputError("There is no content or no style picture; give both, or use method='optimize'.")
-    stylizer = _stylizer(ArbitraryStylizer, model, precision, stamp(model))
-    return stylizer.stylize(content, style, weights=weights, size=size, **settings)
+    return _stylizer(ArbitraryStylizer, model, precision, stamp(model)).stylize(content, style, **asked, **settings)
 
 
 @functools.lru_cache(maxsize=2)
@@ -91,12 +105,14 @@ def _check_settings(method, settings):
         check_choice("setting", name, _SETTINGS[method])
 
 
-def optimize_pictures(content, style, *, size=512, weights=None, preset="default", init=None, callback=None,
-                      checkpoint=None, **settings):
+def optimize_pictures(content, style, *, size=512, weights=None, masks=None, texture=None, preset="default", init=None,
+                      callback=None, checkpoint=None, **settings):
     """`stylize` by optimisation, for callers who want more than the picture.
 
     Returns:
-        (`tfstyle.gatys.Result`, the content's alpha (H, W) float32 at the result's size or None).
+        (`tfstyle.gatys.Result`, the content's alpha (H, W) float32 at the result's size or None). Pictures of the
+        result and of its records are as they are shown; figures are those of the optimization, before its colors
+        are changed and where it works smaller than it shows (photoreal).
     """
     settings |= {"size": size}
     if content is None:
@@ -110,17 +126,63 @@ def optimize_pictures(content, style, *, size=512, weights=None, preset="default
         is_name = isinstance(init, (str, os.PathLike))
         settings["init"] = str(init) if is_name else "picture"
         start = init if not is_name or str(init) not in STARTS else None
-    recipe = gatys.preset(preset, **settings)
-    photo = None if content is None else images.read(content, name="content picture", size=recipe.size)
+    recipe = settled(gatys.preset(preset, **settings), True)
     first = style if isinstance(style, (list, tuple)) else [] if style is None else [style]
-    long_side = recipe.size or (max(photo.rgb.shape[:2]) if photo else None)
-    style_size = None if long_side is None else max(images.LEAST_SIDE, round(long_side * recipe.style_scale))
-    styles = [images.read(one, name="style picture", size=style_size).rgb for one in first]
+    check_styles(weights, masks)
+    if content is None:
+        return _synthesized(first, weights, masks, texture, recipe, start, callback, checkpoint), None
+    photo = images.read(content, name="content picture", size=recipe.size)
+    shape = photo.rgb.shape[:2]
+    shares = None if masks is None else read_masks(masks, shape, len(first))
+    side = painted_size(recipe, max(shape))
+    working = images.fit(photo.rgb, side)
+    weights_of_colors = color_weights(len(first), shares, photo.alpha)
+    styles = [
+        style_given(one, photo.rgb, recipe, region)
+        for one, region in zip(_style_pictures(first, texture, recipe, side), weights_of_colors, strict=True)
+    ]
+
+    def shown(image):
+        """As it is to be seen, at whatever size it is."""
+        if image.shape == working.shape:
+            return finished(image, photo.rgb, recipe, shares, photo.alpha)
+        at = image.shape[:2]
+        small = None if shares is None else shrunk(shares, at)
+        alpha = None if photo.alpha is None else images.resize(photo.alpha, at)
+        return finished(image, images.resize(photo.rgb, at), recipe, small, alpha)
+
+    def told(record):
+        return dataclasses.replace(record, image=lambda: shown(record.image()))
+
     result = gatys.optimize(
-        None if photo is None else photo.rgb, styles, recipe, style_weights=weights,
+        photo_given(working, recipe), styles, dataclasses.replace(recipe, size=side), style_weights=weights,
+        masks=None if shares is None else shrunk(shares, working.shape[:2]), start=None if start is None else _start_picture(start),
+        callback=None if callback is None else lambda record: callback(told(record)), checkpoint=checkpoint,
+    )
+    return dataclasses.replace(result, image=shown(result.image), final=told(result.final)), photo.alpha
+
+
+def _synthesized(style, weights, masks, texture, recipe, start, callback, checkpoint):
+    """The `Result` of a run without a photo: a texture of the styles."""
+    for name, given in (("masks", masks is not None), ("color", recipe.color != "style"), ("photoreal", recipe.photoreal)):
+        if given:
+            raise InputError(f"There is no content picture, which {name} goes with; give one, or leave {name} out.")
+    return gatys.optimize(
+        None, _style_pictures(style, texture, recipe, recipe.size), recipe, style_weights=weights,
         start=None if start is None else _start_picture(start), callback=callback, checkpoint=checkpoint,
     )
-    return result, None if photo is None else photo.alpha
+
+
+def _style_pictures(styles, texture, recipe, side):
+    """Style pictures as the optimizer looks at them, for a result of that long side; None keeps their own."""
+    size = None if side is None else seen_size(recipe, side)
+    pictures = [images.read(one, name="style picture", size=size).rgb for one in styles]
+    if texture is None:
+        return pictures
+    if not pictures:
+        raise InputError("There is no style picture to give the texture to; give one, or leave texture out.")
+    fine = images.read(texture, name="texture picture", size=size).rgb
+    return [mixed_style(picture, fine, recipe) for picture in pictures]
 
 
 def _start_picture(source):

@@ -11,16 +11,22 @@ import zipfile
 import numpy as np
 
 from tfstyle import images
-from tfstyle.checks import InputError, closest
-from tfstyle.look import Look
+from tfstyle.checks import InputError, check_choice, closest
+from tfstyle.look import Look, seen_size
 from tfstyle.settings import setting
 from tfstyle.weights.files import ARBITRARY, SHIPPED, shipped_styles
 
-__all__ = ["Controls", "check_model", "check_one_style", "kind_at", "kind_of", "read_style", "saved_card", "stamp"]
+__all__ = [
+    "Controls", "check_model", "check_one_style", "check_styles", "controls_of", "kind_at", "kind_of", "read_style",
+    "saved_card", "stamp",
+]
 
+# Long side in px at which styles are looked at unless it is said otherwise: no painting has more to tell.
+MOST_SEEN = 2048
 PRECISIONS = ("auto", "float32", "bfloat16")
 ENDINGS = (".npz", ".keras")
 CHECKPOINT = "manifest.json"  # of fast-style-transfer, read by nets/fast_style_transfer.py
+_OF_STYLES = ("style_size", "style_scale", "strength")  # what nobody can ask of a model of one style
 CARD = os.path.join("assets.extra", "tfstyle.json")  # in our SavedModels of networks of one model
 OTHERS = {"superres": ("enlarges pictures", "enlarge"), "translate": ("translates pictures", "translate")}
 _ONE_STYLE = f" {', '.join(shipped_styles())}: one style each, likewise;" if shipped_styles() else ""
@@ -175,7 +181,7 @@ def _has_saved_model(folder):
     return any(os.path.isfile(os.path.join(folder, f"saved_model.{kind}")) for kind in ("pb", "pbtxt"))
 
 
-def check_one_style(model, style, weights, controls):
+def check_one_style(model, style, weights, controls, texture=None):
     """Checks that a model of one style is asked for nothing that takes others.
 
     Args:
@@ -183,6 +189,7 @@ def check_one_style(model, style, weights, controls):
         style: the style pictures, None if there are none.
         weights: of the style pictures, None if they were not given.
         controls: `Controls`.
+        texture: None if it was not given.
 
     Raises:
         InputError: a style picture, or a setting of those.
@@ -190,35 +197,58 @@ def check_one_style(model, style, weights, controls):
     name = os.fsdecode(model)
     if style is not None:
         raise InputError(f"The model {name!r} paints in the one style that it has learned; give no style picture.")
-    given = [one for one in ("style_size", "strength") if getattr(controls, one) != getattr(Controls, one)]
-    if weights is not None:
-        given.append("weights")
-    if given:
-        raise InputError(f"{given[0]} is for models of any style, and {name!r} paints in one; leave it out.")
+    changed = [one for one in _OF_STYLES if getattr(controls, one) != getattr(Controls, one)]
+    if controls.color_when == "before" and controls.color != "luminance":
+        changed.append("color_when='before'")
+    changed += [one for one, value in (("weights", weights), ("texture", texture)) if value is not None]
+    if changed:
+        raise InputError(f"{changed[0]} is for models of any style, and {name!r} paints in one; leave it out.")
 
 
-def read_style(style, style_size, photo_side):
+def check_styles(weights, masks):
+    """Checks that styles are either mixed by weights or kept apart by masks.
+
+    Raises:
+        InputError: both are given.
+    """
+    if weights is not None and masks is not None:
+        raise InputError("weights mix styles everywhere and masks give each its place; give one of them.")
+
+
+def controls_of(settings):
+    """`Controls` of keyword arguments.
+
+    Raises:
+        InputError: an unknown one, naming the nearest, or a value that does not work.
+    """
+    known = tuple(field.name for field in dataclasses.fields(Controls))
+    for name in settings:
+        check_choice("setting", name, known)
+    return Controls(**settings)
+
+
+def read_style(style, look, photo_side):
     """A style picture at the size at which it is looked at.
 
     Args:
         style: a picture of any kind.
-        style_size: long side in px, or None for the photo's; where that would leave the short side under 16 px, as a
-            long painting beside a small photo, the least that does not.
-        photo_side: long side of the photo in px.
+        look: `tfstyle.look.Look`. Where its style_size is None and the size would leave the short side under 16 px, as
+            of a long painting beside a small photo, the least is taken that does not.
+        photo_side: long side of the result in px.
 
     Returns:
         A `tfstyle.images.Picture`.
 
     Raises:
-        InputError: no usable picture, or a `style_size` too small for it.
+        InputError: no usable picture, or a style_size too small for it.
     """
+    side = seen_size(look, photo_side, MOST_SEEN)
     try:
-        return images.read(style, name="style picture", size=style_size or photo_side)
+        return images.read(style, name="style picture", size=side)
     except InputError:
-        if style_size is not None:
+        if look.style_size is not None:
             raise
     whole = images.read(style, name="style picture")
-    side = photo_side
     while min(images.fitted_shape(*whole.rgb.shape[:2], side)) < images.LEAST_SIDE:
         side += 1
     return images.read(style, name="style picture", size=side)

@@ -24,7 +24,7 @@ from tfstyle.foreign import served
 from tfstyle.images.color import match_histograms
 from tfstyle.machine import available, limit_arenas, resolve
 from tfstyle.nets import network_files
-from tfstyle.stylizer import BASE, check_backend, traced_pictures
+from tfstyle.running import BASE, check_backend, traced_pictures
 from tfstyle.weights.files import SUPERRES, shipped
 
 __all__ = ["Enlarger", "enlarge"]

@@ -2,16 +2,19 @@
 
 import os
 
-import numpy as np
 
 from tfstyle import images
 from tfstyle.checks import InputError, check_choice
-from tfstyle.controls import PRECISIONS, Controls, check_model, saved_card
+from tfstyle.controls import PRECISIONS, check_model, check_one_style, controls_of, saved_card
 from tfstyle.foreign import served
+from tfstyle.images.files import pixels
+from tfstyle.images.masks import read_masks
+from tfstyle.large import in_strips, painted_large
+from tfstyle.look import painted, painted_size, settled
 from tfstyle.machine import limit_arenas, resolve
 from tfstyle.nets import fast_style_transfer, network_files
 from tfstyle.nets.feedforward import FeedForwardConfig
-from tfstyle.stylizer import BASE, check_backend, check_fits, checked_contents, in_portions, traced_pictures
+from tfstyle.running import BASE, check_backend, check_fits, checked_contents, in_portions, traced_pictures
 from tfstyle.weights.files import STYLE, shipped, shipped_styles
 
 __all__ = ["FeedForwardStylizer"]
@@ -52,30 +55,40 @@ class FeedForwardStylizer:
             if precision == "bfloat16":
                 raise InputError(f"The model {self.model!r} computes in its own precision; use precision='auto'.")
             dtype, widths, self.least_side = "float32", FeedForwardConfig("paper").widths, card["least_side"]
+            self._network = None
             self._paint = served(self.model, "content_image", "stylized_image", "paints in one style")
         else:
             dtype = resolve(precision)
-            network, config = _network(self.model, "mixed_bfloat16" if dtype == "bfloat16" else "float32")
+            self._network, config = _network(self.model, "mixed_bfloat16" if dtype == "bfloat16" else "float32")
             widths, self.least_side = config.widths, config.least_side
-            self._paint = traced_pictures(network)
+            self._paint = traced_pictures(self._network)
         self._pixel = 100 + _PAINT[dtype] * sum(widths[:2])
 
-    def stylize(self, content, *, size=512):
+    def stylize(self, content, *, masks=None, size=512, **look):
         """Paints one picture.
 
         Args:
             content: a picture of any kind.
+            masks: a picture, white where the style goes, of any size in the photo's ratio; None for everywhere.
             size: long side of the result in px; None keeps the content's own.
+            **look: of the fields of `tfstyle.look.Look`: color, color_when ("before" for luminance alone), photoreal,
+                tiled. The others are for networks of any style.
 
         Returns:
             PIL image of the content's shape at `size`: RGB, or RGBA if the content has alpha.
 
         Raises:
-            InputError: a picture or size that does not work, a side below `least_side`, or too little memory.
+            InputError: a picture or setting that does not work, a side below `least_side`, or too little memory.
         """
-        Controls(size=size)
-        photo = images.read(content, name="content picture", size=size)
-        return images.to_pil(self._painted(photo.rgb[None])[0], photo.alpha)
+        controls = settled(controls_of({"size": size, **look}), False)
+        check_one_style(self.model, None, None, controls)
+        rgb, alpha = pixels(content, name="content picture", size=size)
+        shares = None if masks is None else read_masks(masks, rgb.shape[:2], 1)
+        shape = images.fitted_shape(*rgb.shape[:2], painted_size(controls, max(rgb.shape[:2])))
+        if min(shape) >= self.least_side and in_strips(self._network, self._need, shape, controls):
+            return images.to_pil(painted_large(self._network, rgb, [None], None, shares, controls, alpha), alpha)
+        photo = images.read(rgb).rgb
+        return images.to_pil(painted(photo, controls, shares, lambda given: self._painted(given[None]), alpha), alpha)
 
     def stylize_batch(self, contents):
         """Paints pictures of one shape: what `stylize` gives for each alone.

@@ -1,32 +1,27 @@
 """Any style in one pass: codes of styles, and pictures painted under them."""
 
-import itertools
 import os
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tfstyle import images
 from tfstyle.checks import InputError, check_choice, check_number, check_weights
-from tfstyle.controls import PRECISIONS, Controls, check_model, read_style
+from tfstyle.codes import CodeReader, is_code, reduced
+from tfstyle.controls import MOST_SEEN, PRECISIONS, check_model, check_styles, controls_of, read_style
 from tfstyle.foreign import ForeignModel
-from tfstyle.machine import available, limit_arenas, resolve
-from tfstyle.moments import MARGIN, MomentsReader
+from tfstyle.images.files import pixels
+from tfstyle.images.masks import read_masks, shrunk
+from tfstyle.large import in_strips, painted_large
+from tfstyle.look import color_weights, painted, painted_size, photo_given, settled, style_given
+from tfstyle.machine import limit_arenas, resolve
 from tfstyle.nets import arbitrary_weights
+from tfstyle.running import BASE, as_array, check_backend, check_fits, checked_contents, in_portions
 
-__all__ = [
-    "BASE", "ArbitraryStylizer", "check_backend", "check_fits", "checked_contents", "in_portions", "traced_pictures",
-]
+__all__ = ["ArbitraryStylizer"]
 
-# Pixels that go through a network at once, where there are several pictures.
-_AT_ONCE = 2**20
-# Memory, measured: TensorFlow, Keras and the weights; bytes a pixel in the transformer, in VGG-19 to relu4_1, and in
-# Inception-v3 to Mixed_6e.
-BASE = 800 * 2**20
+# Memory, measured: bytes a pixel in the transformer.
 _PAINT = {"float32": 640, "bfloat16": 320}
-_MEASURE = {"float32": 900, "bfloat16": 600}
-_LOOK = 220
 
 
 class ArbitraryStylizer:
@@ -61,14 +56,9 @@ class ArbitraryStylizer:
             return
         self._dtype = resolve(precision)
         inner = "mixed_bfloat16" if self._dtype == "bfloat16" else "float32"  # weights of norms stay float32
-        self._predictor, transformer, config = arbitrary_weights.load(model, inner)
-        self._code_size = config.code
-        self._sees_pictures = config.predictor == "inception_v3"
-        if self._sees_pictures:
-            self._predictor = traced_pictures(self._predictor)
-        else:
-            self._moments = MomentsReader(self._dtype)
-        self._paint = _traced(transformer)
+        predictor, self._network, config = arbitrary_weights.load(model, inner)
+        self._codes = CodeReader(predictor, config, self._dtype)
+        self._paint = _traced(self._network)
 
     def style_code(self, style, style_size=512):
         """The code of a style: a few numbers that can be kept (np.save), sent and mixed, in place of the picture.
@@ -88,9 +78,9 @@ class ArbitraryStylizer:
         check_number("style_size", style_size, images.LEAST_SIDE, integer=True)
         return self._code(images.read(style, name="style picture", size=style_size).rgb)
 
-    def _code(self, picture):
-        self._check_fits(*picture.shape[:2], painted=False)
-        return self._codes(picture[None])[0]
+    def _code(self, picture, texture=None):
+        check_fits(self._codes.need, *picture.shape[:2], "style_size")
+        return self._codes(picture[None], texture)[0]
 
     def mix(self, codes, weights=None):
         """One code between several.
@@ -108,23 +98,27 @@ class ArbitraryStylizer:
         self._check_ours()
         if not isinstance(codes, (list, tuple)) and np.ndim(codes) != 2:
             raise InputError(f"codes must be a list of style codes; received {type(codes).__name__}.")
-        codes = [self._checked_code(code) for code in codes]
+        codes = [self._codes.checked(code) for code in codes]
         if not codes:
             raise InputError("There is no style code to mix; give one or more.")
         return np.float32(check_weights(weights, len(codes))) @ np.stack(codes)
 
-    def stylize(self, content, style, *, weights=None, strength=1.0, size=512, style_size=None):
+    def stylize(self, content, style, *, weights=None, masks=None, texture=None, size=512, **look):
         """Paints one picture.
 
         Args:
             content: a picture of any kind.
-            style: a picture, a code from `style_code`, or a list of either, which are mixed.
-            weights: one number for each style, scaled to sum 1; None weighs them alike.
-            strength: of the style, 0 to 1. 0 is the content itself, pixel for pixel; in between, the style's code is
-                mixed with the content's own and what the network changes under that alone is taken back.
+            style: a picture, a code from `style_code`, or a list of either.
+            weights: one number for each style, scaled to sum 1, by which they are mixed; None weighs them alike.
+            masks: one picture for each style, white where it goes, or one fewer: the last style takes what they leave.
+                Soft edges, and any size in the photo's ratio, will do. Where no mask lies, the photo stays.
+            texture: a picture whose fine texture, and its colors with it, take the place of the styles' own, whose
+                larger strokes remain (Gatys et al. 2017, section 6).
             size: long side of the result in px; None keeps the content's own.
-            style_size: long side in px at which style pictures are looked at, and so the size of the strokes; None
-                takes the result's. (Models of another make look at the middle square of 256 px by default.)
+            **look: fields of `tfstyle.look.Look`, alike for all engines: strength, style_scale, style_size, color,
+                color_when, photoreal, tiled. A strength below 1 mixes the style's code with the content's own and takes
+                back what the network changes under that alone; 0 is the content itself, pixel for pixel. (Models of
+                another make look at the middle square of 256 px of a style, or of `style_size`.)
 
         Returns:
             PIL image of the content's shape at `size`: RGB, or RGBA if the content has alpha.
@@ -132,24 +126,61 @@ class ArbitraryStylizer:
         Raises:
             InputError: pictures, codes or settings that do not work, or too little memory.
         """
-        Controls(size=size, style_size=style_size, strength=strength)
         styles = list(style) if isinstance(style, (list, tuple)) else [style]
+        controls = settled(controls_of({"size": size, **look}), not any(map(is_code, styles)))
         if not styles:
             raise InputError("There is no style picture; give one or more.")
+        check_styles(weights, masks)
         weights = check_weights(weights, len(styles))
-        if len(styles) > 1 or strength < 1 or _is_code(styles[0]):
+        if len(styles) > 1 or controls.strength < 1 or texture is not None or is_code(styles[0]):
             self._check_ours()
-        photo = images.read(content, name="content picture", size=size)
+        rgb, alpha = pixels(content, name="content picture", size=size)
+        shares = None if masks is None else read_masks(masks, rgb.shape[:2], len(styles))
         if self._foreign is not None:
-            return images.to_pil(self._foreign.paint(photo.rgb, styles[0], style_size), photo.alpha)
-        self._check_fits(*photo.rgb.shape[:2])
-        side = max(photo.rgb.shape[:2])
-        seen = [self._checked_code(one) if _is_code(one) else read_style(one, style_size, side) for one in styles]
-        if strength == 0:
-            return images.to_pil(photo.rgb, photo.alpha)
-        codes = [self._code(one.rgb) if isinstance(one, images.Picture) else one for one in seen]
-        painted = self.stylize_batch(photo.rgb[None], self.mix(codes, weights)[None], strength)
-        return images.to_pil(painted[0], photo.alpha)
+            return images.to_pil(self._painted_by_another(rgb, alpha, styles[0], shares, controls), alpha)
+        side = painted_size(controls, max(rgb.shape[:2]))
+        shape = rgb.shape[:2] if side == max(rgb.shape[:2]) else images.fitted_shape(*rgb.shape[:2], side)
+        regions = 1 if shares is None else len(styles)
+        strips = in_strips(self._network, self._need, shape, controls, regions)
+        seen = [self._seen(one, controls, side) for one in styles]
+        touch = None if texture is None else self._seen(texture, controls, side)
+        if controls.strength == 0:
+            return images.to_pil(rgb, alpha)
+        codes = self._codes_of(seen, touch, rgb, color_weights(len(seen), shares, alpha), controls)
+        codes = self.mix(codes, weights)[None] if shares is None else codes
+        if strips:
+            own = self._own(photo_given(reduced(rgb), controls)[None])[0] if controls.strength < 1 else None
+            return images.to_pil(painted_large(self._network, rgb, codes, own, shares, controls, alpha), alpha)
+
+        def paint(given):
+            return self.stylize_batch(np.repeat(given[None], len(codes), axis=0), codes, controls.strength)
+
+        return images.to_pil(painted(images.read(rgb).rgb, controls, shares, paint, alpha), alpha)
+
+    def _painted_by_another(self, rgb, alpha, style, shares, controls):
+        photo, style = images.read(rgb).rgb, images.read(style, name="style picture").rgb
+        style = style_given(style, photo, controls, color_weights(1, shares, alpha)[0])
+        return painted(
+            photo, controls, shares, lambda given: [self._foreign.paint(given, style, controls.style_size)], alpha
+        )
+
+    def _seen(self, style, look, side):
+        """A checked code, or the pixels (h, w, 3) that are looked at for a result of that long side."""
+        if not is_code(style):
+            return read_style(style, look, side).rgb
+        if look.color != "style" and look.color_when == "before":
+            raise InputError("color_when='before' recolors style pictures, and a code was given; give its picture.")
+        return self._codes.checked(style)
+
+    def _codes_of(self, seen, texture, rgb, weights, look):
+        """Codes (R, K) of what `_seen` has made of the styles."""
+        photo, codes = reduced(rgb), []
+        for one, weight in zip(seen, weights, strict=True):
+            if one.ndim == 3:
+                weight = None if weight is None else shrunk(weight[None], photo.shape[:2])[0]
+                one = self._code(style_given(one, photo, look, weight), texture)
+            codes.append(one)
+        return np.stack(codes)
 
     def stylize_batch(self, contents, codes, strength=1.0):
         """Paints pictures of one shape, each under a code of its own: what `stylize` gives for each alone.
@@ -167,17 +198,17 @@ class ArbitraryStylizer:
         """
         self._check_ours()
         contents = checked_contents(contents)
-        codes = _array("codes", codes)
-        if codes.shape != (len(contents), self._code_size):
-            wanted = (len(contents), self._code_size)
+        codes = as_array("codes", codes)
+        if codes.shape != (len(contents), self._codes.size):
+            wanted = (len(contents), self._codes.size)
             raise InputError(f"codes must have shape {wanted}, one for each content; received {codes.shape}.")
-        codes = np.stack([self._checked_code(code) for code in codes])
+        codes = np.stack([self._codes.checked(code) for code in codes])
         strength = np.asarray(strength)
         if strength.shape not in ((), (len(contents),)):
             raise InputError(f"strength must be one number or ({len(contents)},); received shape {strength.shape}.")
         values = [check_number("strength", value, 0, 1) for value in np.ravel(strength).tolist()]
         strength = np.broadcast_to(np.float32(values), len(contents))
-        self._check_fits(*contents.shape[1:3])
+        check_fits(self._need, *contents.shape[1:3])
         return self._blended(contents, codes, strength)
 
     def _blended(self, contents, codes, strength):
@@ -188,7 +219,7 @@ class ArbitraryStylizer:
         both = np.concatenate([moved, partly])
         if not len(both):
             return result
-        own = self._codes(contents[partly]) if len(partly) else codes[:0]
+        own = self._own(contents[partly]) if len(partly) else codes[:0]
         codes = codes.copy()
         less = 1 - strength[partly]
         codes[partly] = less[:, None] * own + strength[partly, None] * codes[partly]
@@ -197,80 +228,20 @@ class ArbitraryStylizer:
         result[partly] += less[:, None, None, None] * (contents[partly] - painted[len(moved):])
         return result.clip(0, 1, out=result)
 
-    def _codes(self, pictures):
-        """(N, H, W, 3) -> (N, 100): the codes of pictures as styles."""
-        if self._sees_pictures:
-            return in_portions(self._predictor, pictures)
-        return np.asarray(self._predictor(in_portions(self._moments, pictures)))
-
-    def _checked_code(self, code):
-        code = np.asarray(code)
-        if code.shape != (self._code_size,) or code.dtype.kind != "f":
-            raise InputError(
-                f"A style code must be float of shape ({self._code_size},); received {code.dtype} of {code.shape}."
-            )
-        if not np.isfinite(code).all():
-            raise InputError("A style code holds NaN or infinite values; make it anew from its picture.")
-        return code.astype("float32")
+    def _own(self, contents):
+        """The codes (N, K) of photos, as those of style pictures."""
+        return self._codes(contents if max(contents.shape[1:3]) <= MOST_SEEN else np.stack(list(map(reduced, contents))))
 
     def _check_ours(self):
         if self._foreign is not None:
             raise InputError(
-                f"The model {self.model!r} takes one style picture at strength 1; codes, mixed styles and other "
-                'strengths need a network of tfstyle, such as model="default".'
+                f"The model {self.model!r} takes one style picture at strength 1; codes, mixed styles, textures and "
+                'other strengths need a network of tfstyle, such as model="default".'
             )
 
-    def _check_fits(self, height, width, painted=True):
-        check_fits(lambda *sides: self._need(*sides, painted), height, width, "size" if painted else "style_size")
-
-    def _need(self, height, width, painted):
-        """Peak memory in bytes, roughly: of the transformer, of VGG-19 on a strip, or of Inception-v3."""
-        pixels = height * width
-        if self._sees_pictures:
-            looked = pixels * _LOOK
-        else:
-            looked = min(pixels, _AT_ONCE + 2 * MARGIN * width) * _MEASURE[self._dtype]
-        return BASE + 100 * pixels + max(looked, pixels * _PAINT[self._dtype] * painted)
-
-
-def check_backend():
-    """Raises `InputError` where Keras does not run on TensorFlow: the stylizers are graphs of it."""
-    if keras.backend.backend() != "tensorflow":
-        raise InputError(
-            f"tfstyle needs Keras on TensorFlow here and it runs on {keras.backend.backend()}; "
-            "set KERAS_BACKEND=tensorflow before Python starts."
-        )
-
-
-def check_fits(need, height, width, setting="size"):
-    """Raises `InputError` where need(height, width) bytes are not free, with a value of `setting` that takes fewer."""
-    if (wanted := need(height, width)) <= (have := available()):
-        return
-    sides = range(max(height, width) // 16 * 16, images.LEAST_SIDE - 1, -16)
-    fits = (side for side in sides if need(*images.fitted_shape(height, width, side)) <= have)
-    remedies = [f"use {setting}={side}" for side in itertools.islice(fits, 1)]
-    raise InputError(
-        f"A {width}x{height} px picture needs about {wanted / 2**30:.1f} GiB of memory and {have / 2**30:.1f} GiB "
-        f"are free; {', '.join([*remedies, 'close other programs'])} or take a machine with more memory."
-    )
-
-
-def checked_contents(contents):
-    """Pictures of one shape as (N, H, W, 3) float32 in [0, 1], else `InputError`."""
-    contents = _array("contents", contents)
-    if contents.ndim != 4 or contents.shape[-1] != 3 or not len(contents):
-        raise InputError(f"contents must have shape (N, H, W, 3); received {contents.shape}.")
-    return np.stack([images.read(one, name="content picture").rgb for one in contents])
-
-
-def in_portions(function, pictures, *others):
-    """A function of batches, a few pictures at a time where they are large."""
-    step = max(1, _AT_ONCE // (pictures.shape[1] * pictures.shape[2]))
-    parts = [
-        np.asarray(function(pictures[i:i + step], *(other[i:i + step] for other in others)))
-        for i in range(0, len(pictures), step)
-    ]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    def _need(self, height, width):
+        """Peak memory in bytes, roughly: of looking at a picture, or of the transformer."""
+        return max(self._codes.need(height, width), BASE + height * width * (100 + _PAINT[self._dtype]))
 
 
 def _traced(transformer):
@@ -282,19 +253,3 @@ def _traced(transformer):
         return transformer([images, under])
 
     return paint
-
-
-def traced_pictures(model):
-    """A model of pictures as a graph for pictures of any size, traced once."""
-    return tf.function(lambda pictures: model(pictures), input_signature=[tf.TensorSpec((None, None, None, 3))])
-
-
-def _array(name, value):
-    try:
-        return np.asarray(value)
-    except ValueError:  # NumPy's word is "inhomogeneous"
-        raise InputError(f"{name} must all have one shape; stylize pictures of unlike shapes one by one.") from None
-
-
-def _is_code(style):
-    return getattr(style, "ndim", None) == 1

@@ -14,7 +14,7 @@ from tfstyle.machine import limit_arenas, resolve
 from tfstyle.nets import network_files
 from tfstyle.nets.dsmap import STRIDE, part, translation
 from tfstyle.nets.layers import ReflectToMultiple
-from tfstyle.stylizer import BASE, check_backend, check_fits, in_portions, traced_pictures
+from tfstyle.running import BASE, check_backend, check_fits, in_portions, traced_pictures
 from tfstyle.translate_settings import DIRECTIONS, DOMAINS, TranslateSettings, check_model, other_direction
 from tfstyle.weights.files import TRANSLATE, shipped, shipped_translations
 

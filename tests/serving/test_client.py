@@ -15,7 +15,7 @@ from PIL import Image
 from tfstyle import images
 from tfstyle.checks import InputError
 from tfstyle.serving import Client
-from tfstyle.serving.client import _png
+from tfstyle.serving.requests import _png
 
 SIDE = 48
 
@@ -112,7 +112,7 @@ def test_a_long_painting_is_sent_as_the_library_looks_at_it(client, engine, tiny
 def test_a_small_painting_is_enlarged_by_the_server(client, engine, photo, painting, monkeypatch):
     """Else it could be over the server's bound, beside a photo that is not."""
     sent = []
-    monkeypatch.setattr("tfstyle.serving.client._png", lambda picture: sent.append(picture.shape) or _png(picture))
+    monkeypatch.setattr("tfstyle.serving.requests._png", lambda picture: sent.append(picture.shape) or _png(picture))
     client.stylize(photo, painting, size=None)
     client.optimize(photo, painting, size=None)
     client.stylize(photo, painting, size=32)
@@ -127,13 +127,14 @@ def test_the_method_as_tfstyle_stylize_has_it(client, engine, photo, painting, r
     assert refusal(client.stylize, photo, painting, "optimise") == (
         "method must be one of 'fast', 'optimize'; received 'optimise'; did you mean 'optimize'?"
     )
-    assert refusal(client.stylize, photo, painting, "optimize", strength=0.5).startswith("strength is a setting of ")
-    assert refusal(client.stylize, photo, painting, steps=4) == (
-        "steps is no setting of this method here; there are none."
-    )
-    assert refusal(client.stylize, photo, painting, "optimize", history=4) == (
-        "history is no setting of this method here; there are steps, content_weight, style_weight, tv_weight."
-    )
+    there = "there are steps, content_weight, style_weight, tv_weight, model, color, color_when, photoreal."
+    for name, value in (("strength", 0.5), ("history", 4)):
+        assert refusal(client.stylize, photo, painting, "optimize", **{name: value}) == (
+            f"{name} is no setting of method='optimize' on a server; {there}"
+        )
+    assert refusal(client.stylize, photo, painting, steps=4).startswith("steps is no setting of method='fast' on a ser")
+    assert refusal(client.stylize, photo, painting, tiled="yes").startswith("tiled is no setting of method='fast' on ")
+    assert refusal(client.stylize, photo, painting, "optimize", weights=[1]).startswith("weights are for several ")
 
 
 def test_codes(client, engine, tiny, photo, painting, wanted):

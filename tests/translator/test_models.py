@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 import tfstyle
-from tfstyle import stylizer, translate_settings
+from tfstyle import running, translate_settings
 from tfstyle.nets import network_files
 from tfstyle.nets.feedforward import FeedForwardConfig, feedforward
 from tfstyle.nets.superres import SuperResConfig, superres
@@ -29,7 +29,7 @@ def pixels(image):
 
 
 def test_a_picture_that_does_not_fit_is_refused(engine, monkeypatch, stand_ins, refusal, photo):
-    monkeypatch.setattr(stylizer, "available", lambda: 2**30)
+    monkeypatch.setattr(running, "available", lambda: 2**30)
     assert engine.translate(photo, size=None).size == (61, 45)
     stand_ins(pytest.fail, pytest.fail)
     large = np.zeros((2000, 2400, 3), np.uint8)
