@@ -66,7 +66,7 @@ def stand_in(monkeypatch):
 
     def optimize_pictures(content, style, *, callback, **settings):
         told["calls"].append({"content": content, "style": style, **settings})
-        known = ("weights", "init", "checkpoint")
+        known = ("weights", "init", "checkpoint", "masks", "texture")
         recipe = preset(settings.pop("preset"), **{k: v for k, v in settings.items() if k not in known})
         records, interrupted, number = [], False, 0
         while number < 4 and not interrupted:

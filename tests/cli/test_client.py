@@ -167,6 +167,8 @@ print([main(line) for line in {[words, closed, ["client"]]}], "tensorflow" in sy
     server.server_close()
     assert done.stdout.splitlines()[-1] == "[0, 1, 2] False", done.stderr
     assert "The server at http://127.0.0.1:1 cannot be reached (" in done.stderr and files() == ["out.png"]
-    glass, painted = images.read("glass.png", size=512), images.read("out.png")
-    np.testing.assert_array_equal(images.to_uint8(painted.rgb), 255 - images.to_uint8(glass.rgb))
-    np.testing.assert_array_equal(painted.alpha, glass.alpha)
+    glass = images.read("glass.png", size=512)
+    with Image.open("out.png") as painted:
+        values = np.asarray(painted)
+    np.testing.assert_array_equal(values[..., :3], 255 - images.to_uint8(glass.rgb))
+    np.testing.assert_array_equal(values[..., 3], images.to_uint8(glass.alpha))

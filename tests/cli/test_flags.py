@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 
 import pytest
+from PIL import Image
 
 from tfstyle.checks import InputError
 from tfstyle.cli import flags
@@ -140,3 +141,41 @@ def test_weights_that_do_not_work(words, sentence):
 def test_what_is_no_weight(word):
     with pytest.raises(argparse.ArgumentError, match="is no number; name the pictures before this flag"):
         weighed("--weights", "1", word)
+
+
+def masked(*words, styles=2):
+    made = argparse.ArgumentParser(exit_on_error=False)
+    flags.add_masks(made.add_argument)
+    args = made.parse_args(words)
+    args.style = ["x.png"] * styles
+    return flags.given_masks(args)
+
+
+def test_masks():
+    assert masked() == masked(styles=0) == {}
+    assert masked("--texture", "t.png") == {"texture": "t.png"}
+    for count, styles in ((2, 2), (1, 2), (1, 1), (1, 0), (2, 3), (3, 3)):
+        masks = ["a.png", "b.png", "c.png"][:count]
+        assert masked("--masks", *masks, styles=styles) == {"masks": masks}
+
+
+@pytest.mark.parametrize(("count", "styles"), [(2, 0), (2, 1), (3, 2), (1, 3), (4, 3)])
+def test_another_number_of_masks(count, styles):
+    with pytest.raises(InputError) as error:
+        masked("--masks", *"abcd"[:count], styles=styles)
+    assert str(error.value) == (
+        f"--masks must have one picture for each STYLE, or one fewer; received {count} ({', '.join('abcd'[:count])}) "
+        f"for {styles}: name CONTENT and every STYLE before this flag."
+    )
+
+
+def test_masks_are_read_at_the_shape_of_the_photo(tmp_path):
+    mask, texture = str(tmp_path / "mask.png"), str(tmp_path / "texture.png")
+    Image.new("L", (40, 20), 255).save(mask)
+    Image.new("RGB", (30, 30)).save(texture)
+    assert flags.check_masks({}, (20, 40), 2) == []
+    assert flags.check_masks({"masks": [mask], "texture": texture}, (10, 20), 1) == [mask, texture]
+    with pytest.raises(InputError, match="another ratio"):
+        flags.check_masks({"masks": [mask]}, (40, 20), 1)
+    with pytest.raises(InputError, match="texture picture '.*gone.png' does not exist"):
+        flags.check_masks({"texture": str(tmp_path / "gone.png")}, (40, 20), 1)

@@ -1,5 +1,6 @@
 """tfstyle optimize: what is checked, what is handed on, what is written, and with which exit code."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -10,16 +11,18 @@ from PIL import Image
 
 import tfstyle.api
 from tfstyle import __version__, images
-from tfstyle.cli import main
+from tfstyle.cli import flags, main
 from tfstyle.gatys.record import NonFiniteError
+from tfstyle.look import Look
 
 PLAIN = ("optimize", "photo.png", "paint.png", "-o", "out.png", "--size", "64")
-INPUTS = ["glass.png", "paint.png", "photo.png"]
+INPUTS = ["glass.png", "left.png", "paint.png", "photo.png"]
 
 
 @pytest.fixture
 def files(folder):
-    """Lists what a run has left beside the input pictures."""
+    """Lists what a run has left beside the input pictures, of which left.png is a mask: white on the left."""
+    Image.fromarray(np.uint8([[255, 0]])).resize((40, 30)).save("left.png")
     return lambda: sorted(set(os.listdir()) - set(INPUTS))
 
 
@@ -62,6 +65,15 @@ def files(folder):
     (["--style-layer-weights", "1,2"],
      "style_layer_weights must have one number for each of the 5 style layers"),
     (["--content-weight", "0", "--style-weight", "0"], "content_weight and style_weight are both 0"),
+    (["--masks", "left.png", "left.png"], "--masks must have one picture for each STYLE, or one fewer; received 2 "),
+    (["--masks", "paint.png"], "mask 1 'paint.png' is 48x64 px and the photo 64x48 px, which is another ratio"),
+    (["--masks", "left.png", "--weights", "1"], "weights mix styles everywhere and masks give each its place; "),
+    (["--texture", "gone.png"], "texture picture 'gone.png' does not exist; "),
+    (["--texture", "glass.png", "--checkpoint", "glass.png"],
+     "--checkpoint 'glass.png' would overwrite the picture 'glass.png'; choose another name."),
+    (["--masks", "left.png", "-o", "left.png"],
+     "--output 'left.png' would overwrite the picture 'left.png'; choose another name."),
+    (["--style-scale", "2", "--style-size", "40"], "style_size and style_scale both say how large the style is lo"),
 ])
 def test_bad_flags(refused, files, words, sentence):
     assert refused(*PLAIN, *words).startswith(sentence.format(here=os.getcwd()))
@@ -74,6 +86,12 @@ def test_bad_flags(refused, files, words, sentence):
     (["photo.png"], "There is no STYLE picture; name one, or give --style-weight 0 "),
     (["none"], "There is neither a CONTENT nor a STYLE picture; name at least one."),
     (["none", "paint.png", "--content-weight", "2"], "CONTENT is none, so leave out --content-weight, "),
+    (["none", "paint.png", "--masks", "left.png"],
+     "--masks lie over a photo, and CONTENT is none; leave them out, or name a picture."),
+    (["photo.png", "--style-weight", "0", "--texture", "paint.png"],
+     "--texture goes with a STYLE picture; name one after CONTENT."),
+    (["photo.png", "--style-weight", "0", "--masks", "left.png"],
+     "--masks goes with a STYLE picture; name one after CONTENT."),
 ])
 def test_bad_pictures(refused, files, words, sentence):
     assert refused("optimize", *words, "-o", "out.png").startswith(sentence)
@@ -102,6 +120,36 @@ def test_styles_before_and_after_flags(folder, stand_in):
     found = call(stand_in, *words)
     assert found["style"] == ["paint.png", "glass.png"]
     assert found["weights"] == (3.0, 1.0) and found["size"] is None
+
+
+def test_masks_and_texture(files, stand_in, monkeypatch):
+    run, given = tfstyle.api.optimize_pictures, []
+
+    def optimize_pictures(*args, masks=None, texture=None, **settings):
+        given.append((masks, texture))
+        return run(*args, **settings)
+
+    monkeypatch.setattr(tfstyle.api, "optimize_pictures", optimize_pictures)
+    words = ["photo.png", "paint.png", "glass.png", "--texture", "glass.png", "--masks", "left.png"]
+    found = call(stand_in, *words, "--trace", "run.json")
+    assert found["style"] == ["paint.png", "glass.png"] and found["weights"] is None
+    call(stand_in, "none", "paint.png", "--texture", "glass.png")
+    call(stand_in, "photo.png", "paint.png")
+    assert given == [(["left.png"], "glass.png"), (None, "glass.png"), (None, None)]
+    with open("run.json", encoding="utf-8") as file:
+        told = json.load(file)
+    assert (told["masks"], told["texture"]) == (["left.png"], "glass.png")
+
+
+@pytest.mark.parametrize("field", dataclasses.fields(Look), ids=lambda field: field.name)
+def test_every_setting_of_the_look_reaches_the_call(files, stand_in, field):
+    kind, choices = str(field.type), field.metadata["choices"]
+    if choices:
+        value = next(choice for choice in choices if choice != field.default)
+    else:
+        value = not field.default if "bool" in kind else 48 if "int" in kind else 0.75
+    words = flags.typed(field.name, value).split()
+    assert call(stand_in, "photo.png", "paint.png", *words)[field.name] == value
 
 
 def test_texture_and_content_alone_start_from_noise(folder, stand_in):
@@ -315,7 +363,9 @@ def test_a_real_run(folder, files, tiny_vgg, capsys):
         (1, 5, 32), (2, 5, 32), (3, 5, 64), (4, 5, 64), (5, 5, 64)]
     for record in trace["records"]:
         assert record["total"] == pytest.approx(sum(record["weighted"].values()))
-    difference = [np.abs(np.diff(painted.rgb, axis=axis)).mean() for axis in (0, 1)]
+    with Image.open("out.png") as image:  # as it is: reading it anew continues colors under its transparency
+        rgb = np.asarray(image)[..., :3] / np.float32(255)
+    difference = [np.abs(np.diff(rgb, axis=axis)).mean() for axis in (0, 1)]
     assert trace["final"]["figures"]["tv"] == pytest.approx(sum(difference), rel=1e-5)
     assert f"tv {trace['final']['figures']['tv']:.4f}\n" in told.out
 

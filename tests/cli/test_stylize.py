@@ -1,5 +1,6 @@
 """tfstyle stylize: what is checked, what is handed on, what is written, and with which exit code."""
 
+import dataclasses
 import os
 import re
 import subprocess
@@ -12,10 +13,11 @@ from PIL import Image
 import tfstyle
 import tfstyle.api
 from tfstyle import images
-from tfstyle.cli import main
+from tfstyle.cli import flags, main
+from tfstyle.controls import Controls
 
 PLAIN = ("stylize", "photo.png", "paint.png", "-o", "out.png", "--size", "64")
-INPUTS = ["glass.png", "network.npz", "paint.png", "photo.png"]
+INPUTS = ["glass.png", "left.png", "network.npz", "paint.png", "photo.png"]
 
 
 @pytest.fixture
@@ -27,7 +29,8 @@ def model(folder, network_file):
 
 @pytest.fixture
 def files(folder):
-    """Lists what a run has left beside the inputs."""
+    """Lists what a run has left beside the inputs, of which left.png is a mask: white on the left."""
+    Image.fromarray(np.uint8([[255, 0]])).resize((40, 30)).save("left.png")
     return lambda: sorted(set(os.listdir()) - set(INPUTS))
 
 
@@ -59,6 +62,19 @@ def asked(monkeypatch):
     (["-o", "out.gif"], "output 'out.gif' has the unknown extension '.gif'; use one of "),
     (["-o", "gone/out.png"], "output 'gone/out.png': '{here}/gone' does not exist; make that folder first"),
     (["-o", "photo.png"], "--output 'photo.png' would overwrite the picture 'photo.png'; choose another name."),
+    (["--color", "luminence"], "--color must be one of 'style', 'luminance', 'match', 'histogram'; received 'lumin"),
+    (["--style-scale", "2", "--style-size", "40"], "style_size and style_scale both say how large the style is lo"),
+    (["--masks", "left.png", "glass.png"], "--masks must have one picture for each STYLE, or one fewer; received 2 "
+     "(left.png, glass.png) for 1: name CONTENT and every STYLE before this flag."),
+    (["--masks", "gone.png"], "mask 1 'gone.png' does not exist; "),
+    (["--masks", "paint.png"], "mask 1 'paint.png' is 48x64 px and the photo 64x48 px, which is another ratio"),
+    (["--masks", "left.png", "--weights", "1"], "weights mix styles everywhere and masks give each its place; "),
+    (["--texture", "gone.png"], "texture picture 'gone.png' does not exist; "),
+    (["--texture", "glass.png", "-o", "glass.png"], "--output 'glass.png' would overwrite the picture 'glass.png'; "),
+    (["--masks", "left.png", "-o", "left.png"], "--output 'left.png' would overwrite the picture 'left.png'; choose"),
+    (["--recursive"], "--recursive is for a folder as CONTENT, and 'photo.png' is none."),
+    (["--overwrite"], "--overwrite is for a folder as CONTENT, and 'photo.png' is none."),
+    (["--format", "png"], "--format is for a folder as CONTENT, and 'photo.png' is none."),
 ])
 def test_bad_flags(refused, files, model, asked, words, sentence):
     assert refused(*PLAIN, *model, *words).startswith(sentence.format(here=os.getcwd()))
@@ -69,6 +85,8 @@ def test_bad_flags(refused, files, model, asked, words, sentence):
     (["gone.png", "paint.png"], "content picture 'gone.png' does not exist; "),
     (["photo.png", "pain.png"], "style picture 'pain.png' does not exist; did you mean 'paint.png'?"),
     (["photo.png"], "There is no STYLE picture; name one after CONTENT, or give a --model of one style."),
+    (["photo.png", "--masks", "left.png", "glass.png", "paint.png"], "--masks must have one picture for each STYLE, "
+     "or one fewer; received 3 (left.png, glass.png, paint.png) for 0: name CONTENT and every STYLE before this flag."),
     ([], "The following arguments are required: CONTENT; see tfstyle stylize --help."),
 ])
 def test_bad_pictures(refused, files, model, asked, words, sentence):
@@ -82,7 +100,7 @@ def test_without_shipped_weights(refused, files, monkeypatch):
     assert files() == []
 
 
-def test_bad_command_lines_import_no_tensorflow(folder, model, one_style):
+def test_bad_command_lines_import_no_tensorflow(folder, files, model, one_style):
     (folder / "bad.npz").write_bytes((folder / "wave.npz").read_bytes()[:999])
     good = ["stylize", "photo.png", "paint.png", "-o", "out.png", *model]
     lines = [
@@ -90,7 +108,8 @@ def test_bad_command_lines_import_no_tensorflow(folder, model, one_style):
         [*good, "--model", "gone.npz"], [*good, "-o", "out.gif"], [*good, "--weights", "1", "2"],
         ["stylize", "photo.png", "-o", "out.png", *model], [*good, "--model", "wave.npz"],
         ["stylize", "photo.png", "-o", "out.png", "--model", "wave.npz", "--strength", "0.5"],
-        ["stylize", "photo.png", "-o", "out.png", "--model", "bad.npz"],
+        ["stylize", "photo.png", "-o", "out.png", "--model", "bad.npz"], [*good, "--masks", "paint.png"],
+        [*good, "--texture", "gone.png"], ["stylize", ".", "paint.png", "-o", ".", *model],
     ]
     code = f"""
 import sys
@@ -103,10 +122,10 @@ print([main(line) for line in {lines}], "tensorflow" in sys.modules)
     assert not (folder / "out.png").exists()
 
 
-def test_what_is_handed_on(folder, model, asked):
+def test_what_is_handed_on(files, model, asked):
+    """What was asked for and nothing else: the defaults are the call's own."""
     assert main([*PLAIN, *model]) == 0
-    plain = {"content": "photo.png", "style": ["paint.png"], "size": 64, "weights": None, "strength": 1.0,
-             "style_size": None, "model": "network.npz", "precision": "auto"}
+    plain = {"content": "photo.png", "style": ["paint.png"], "size": 64, "weights": None, "model": "network.npz"}
     assert asked.pop() == plain
     words = ["--style-size", "40", "glass.png", "--strength=.5", "--precision", "float32", "--weights", "3", "1"]
     assert main([*PLAIN, *model, *words]) == 0
@@ -116,6 +135,37 @@ def test_what_is_handed_on(folder, model, asked):
     }
     assert main([*PLAIN, *model, "--size", "none"]) == 0
     assert asked.pop()["size"] is None
+
+
+def test_masks_and_texture_are_handed_on(files, model, asked):
+    words = ["stylize", "photo.png", "paint.png", "glass.png", *model, "--texture", "glass.png"]
+    for masks in (["left.png", "left.png"], ["left.png"]):
+        assert main([*words, "--masks", *masks, "-o", "out.png"]) == 0
+        found = asked.pop()
+        assert found["style"] == ["paint.png", "glass.png"] and found["weights"] is None
+        assert found["masks"] == masks and found["texture"] == "glass.png"
+    # A STYLE may follow the masks after another flag, but not at once.
+    assert main(["stylize", "photo.png", "--masks", "left.png", "-o", "out.png", "paint.png", *model]) == 0
+    assert asked.pop()["style"] == ["paint.png"]
+
+
+@pytest.mark.parametrize("field", dataclasses.fields(Controls), ids=lambda field: field.name)
+def test_every_setting_reaches_the_call(files, model, asked, field):
+    """With a value that is not its default, whatever settings there will be."""
+    kind, meta = str(field.type), field.metadata
+    if field.name == "model":
+        words, value = ["--model", "network.npz"], "network.npz"
+    elif "bool" in kind:
+        words, value = [flags.typed(field.name, not field.default)], not field.default
+    elif meta["choices"]:
+        value = next(choice for choice in meta["choices"] if choice != field.default)
+        words = [flags.flag(field.name), value]
+    else:
+        value = 48 if "int" in kind else 0.75
+        words = [flags.flag(field.name), str(value)]
+    assert main(["stylize", "photo.png", "paint.png", "-o", "out.png", *model, *words]) == 0
+    assert asked.pop() == {"content": "photo.png", "style": ["paint.png"], "weights": None, "model": "network.npz"} | {
+        field.name: value}
 
 
 def test_the_line_and_the_picture(files, model, asked, capsys):
@@ -195,8 +245,9 @@ def test_a_real_run(files, model, capsys):
         assert image.mode == "RGBA"
         np.testing.assert_array_equal(np.asarray(image), np.asarray(wanted))
     assert main([*words, "--strength", "0"]) == 0
-    painted, glass = images.read("out.png"), images.read("glass.png", size=48)
-    np.testing.assert_array_equal(images.to_uint8(painted.rgb), images.to_uint8(glass.rgb))
+    glass = images.read("glass.png", size=48)
+    with Image.open("out.png") as image:
+        np.testing.assert_array_equal(np.asarray(image), np.asarray(images.to_pil(glass.rgb, glass.alpha)))
     assert files() == ["out.png"]
 
 

@@ -14,6 +14,7 @@ from tfstyle.gatys.settings import GatysSettings
 from tfstyle.serving.client import METHODS, OPTIMIZER, Client
 from tfstyle.serving.connection import Connection
 from tfstyle.serving.failures import ServingError
+from tfstyle.serving.requests import AROUND, LOOK
 
 EXAMPLES = """exit codes: 0 done; 1 the server cannot be reached, takes too long or fails; 2 bad input or usage, in our
 eyes or in the server's, nothing was written; 130 interrupted.
@@ -36,14 +37,14 @@ def _part(settings, *names, **renamed):
 
 
 _SERVER = _part(Connection, "url", "model", "label", "timeout", "retries", version="model_version")
-_PICTURE = _part(Controls, "size", "style_size", "strength")
+_PICTURE = _part(Controls, "size", *LOOK)
 _LOSS = _part(GatysSettings, "content_weight", "style_weight", "tv_weight")
 
 
 def add_flags(parser):
     """Adds the verb's own flags and those of the settings that a server takes."""
     parser.usage = "tfstyle client CONTENT STYLE [STYLE ...] -o OUT [flags]"
-    flags.add_pictures(parser)
+    flags.add_masks(flags.add_pictures(parser), texture=False)
     add = parser.add_argument_group("the run").add_argument
     add("--method", metavar="{fast,optimize}", default="fast",
         help=f"fast: one pass; optimize: the model {OPTIMIZER!r}, unless --model names another (default: fast)")
@@ -64,7 +65,7 @@ def run(args):
     if "model_version" in server:
         server["version"] = server.pop("model_version")
     Connection(**server)
-    _check_pictures(args, call["size"])
+    _check_pictures(args, call)
     start = time.perf_counter()
     try:
         # The packages of gRPC bring TensorFlow, which chatters.
@@ -76,7 +77,7 @@ def run(args):
         return _failed(str(error))
     except MemoryError:
         return _failed("memory ran out; use a smaller --size.")
-    images.write(args.output, images.read(painted), quality=quality)
+    images.write(args.output, painted, quality=quality)
     if not args.quiet:
         print(f"{args.output}  {painted.width}x{painted.height}  {time.perf_counter() - start:.1f} s")
     return 0
@@ -87,10 +88,10 @@ def _call(args):
     method = check_choice("--method", args.method, METHODS)
     picture, loss = flags.given(args, _PICTURE), flags.given(args, _LOSS)
     steps = {} if args.steps is None else {"steps": flags.number(args.steps)}
-    for name in {**loss, **steps} if method == "fast" else picture.keys() - {"size"}:
+    for name in {**loss, **steps} if method == "fast" else picture.keys() - {"size", *AROUND}:
         other = METHODS[method == "fast"]
         raise InputError(f"{flags.flag(name)} is a flag of --method {other}, not of {method}; leave it out.")
-    call = {"size": Controls.size} | picture
+    call = {"size": Controls.size} | picture | flags.given_masks(args)
     if method == "fast":
         return method, call | {"weights": flags.style_weights(args)}
     if len(args.style) > 1:
@@ -100,11 +101,12 @@ def _call(args):
     return method, call | loss | steps
 
 
-def _check_pictures(args, size):
-    """The content can be read and the result written, and it is none of the inputs; the client reads the rest."""
-    photo = images.read(args.content, name="content picture", size=size)
-    images.check_output(args.output, photo.rgb.shape[:2])
-    outputs.check_names((args.content, *args.style), {"--output": args.output})
+def _check_pictures(args, call):
+    """The content can be read and the result written, and it is none of the inputs; the client reads the styles."""
+    shape = images.read(args.content, name="content picture", size=call["size"]).rgb.shape[:2]
+    others = flags.check_masks(call, shape, len(args.style))
+    images.check_output(args.output, shape)
+    outputs.check_names((args.content, *args.style, *others), {"--output": args.output})
 
 
 def _failed(sentence):

@@ -4,8 +4,6 @@ import os
 import sys
 import time
 
-import numpy as np
-
 from tfstyle import images
 from tfstyle.checks import check_number
 from tfstyle.cli import flags, outputs
@@ -61,8 +59,7 @@ def run(args):
         large = enlarger.enlarge(photo, match_histogram=settings.match_histogram)
     except (MemoryError, tf.errors.ResourceExhaustedError):
         return _failed("memory ran out; use a smaller picture.")
-    pixels = np.asarray(large)
-    images.write(args.output, pixels[..., :3], pixels[..., 3] if large.mode == "RGBA" else None, quality=quality)
+    images.write(args.output, large, quality=quality)
     if not args.quiet:
         print(f"{args.output}  {large.width}x{large.height}  {time.perf_counter() - start:.1f} s")
     return 0

@@ -9,7 +9,10 @@ import dataclasses
 
 from tfstyle.checks import InputError, check_choice, check_number
 
-__all__ = ["add_pictures", "add_settings", "add_weights", "flag", "given", "number", "shown", "style_weights", "typed"]
+__all__ = [
+    "add_masks", "add_pictures", "add_settings", "add_weights", "check_masks", "flag", "given", "given_masks",
+    "number", "shown", "style_weights", "typed",
+]
 
 
 def flag(name):
@@ -41,15 +44,20 @@ def given(args, settings_class):
     }
 
 
-def add_pictures(parser, styles="+"):
-    """Adds CONTENT, STYLE ... (as many as argparse's `nargs` says), the result, its quality and --weights."""
+def add_pictures(parser, styles="+", folders=""):
+    """Adds CONTENT, STYLE ... (as many as argparse's `nargs` says), the result, its quality and --weights.
+
+    Returns:
+        The `add_argument` of their help section.
+    """
     add = parser.add_argument_group("pictures").add_argument
-    add("content", metavar="CONTENT", help="picture to repaint")
+    add("content", metavar="CONTENT", help=f"picture to repaint{folders}")
     none = "; none for a --model of one style" if styles == "*" else ""
     add("style", metavar="STYLE", nargs=styles, default=[], help=f"painting to repaint it after, or several{none}")
     add("-o", "--output", metavar="OUT", required=True, help="picture to write (.png, .jpg, .webp, ...)")
     add("--quality", metavar="N", default="95", help="of JPEG, WebP and AVIF, 1 to 100 (default: 95)")
     add_weights(add)
+    return add
 
 
 def add_weights(add):
@@ -74,6 +82,59 @@ def style_weights(args):
     if not sum(weights):
         raise InputError("--weights are all 0; raise one.")
     return weights
+
+
+def add_masks(add, texture=True):
+    """Adds --masks by an `add_argument`, and --texture if it is wanted."""
+    masks = (
+        "pictures, white where a STYLE goes and gray at soft edges: one for each STYLE, or one fewer, and the last "
+        "STYLE takes what they leave; name CONTENT and STYLE before this flag"
+    )
+    add("--masks", metavar="MASK", nargs="+", default=argparse.SUPPRESS, help=masks)
+    if texture:
+        text = "picture whose fine texture takes the place of the STYLE's, of which the larger strokes remain"
+        add("--texture", metavar="PICTURE", default=argparse.SUPPRESS, help=text)
+
+
+def given_masks(args):
+    """What was given of --masks and --texture, as {"masks": paths, "texture": path}.
+
+    Raises:
+        InputError: neither one mask for each of `args.style` nor one fewer.
+    """
+    given = {name: getattr(args, name) for name in ("masks", "texture") if hasattr(args, name)}
+    masks, styles = given.get("masks", ()), len(args.style)
+    if masks and len(masks) not in (styles, max(1, styles - 1)):
+        raise InputError(
+            f"--masks must have one picture for each STYLE, or one fewer; received {len(masks)} ({', '.join(masks)}) "
+            f"for {styles}: name CONTENT and every STYLE before this flag."
+        )
+    return given
+
+
+def check_masks(given, shape, styles):
+    """Reads what `given_masks` has found, before the work.
+
+    Args:
+        given: dict, with or without "masks" and "texture".
+        shape: (height, width) of the photo in px.
+        styles: their number.
+
+    Returns:
+        List of the paths read.
+
+    Raises:
+        InputError: a picture that cannot be read, or masks that do not fit the photo.
+    """
+    from tfstyle import images
+    from tfstyle.images.masks import read_masks
+
+    masks, texture = given.get("masks", []), given.get("texture")
+    if masks:
+        read_masks(masks, shape, styles)
+    if texture is not None:
+        images.read(texture, name="texture picture")
+    return masks if texture is None else [*masks, texture]
 
 
 def shown(value):

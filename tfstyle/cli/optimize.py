@@ -10,6 +10,7 @@ from tfstyle.checks import InputError, check_number
 from tfstyle.cli import flags, outputs
 from tfstyle.cli.chatter import hushed
 from tfstyle.cli.watch import interrupts, progress, write_frame
+from tfstyle.controls import check_styles
 from tfstyle.gatys.settings import PRESETS, STARTS, GatysSettings, preset
 from tfstyle.version import __version__
 
@@ -34,8 +35,12 @@ examples:
   tfstyle optimize photo.jpg painting.jpg -o painted.png
   tfstyle optimize photo.jpg one.jpg two.jpg --weights 0.7 0.3 --size 1024 -o painted.jpg
   tfstyle optimize photo.jpg painting.jpg --preset gatys2016 --steps 200 --plot loss.png -o painted.png
-  tfstyle optimize none painting.jpg -o texture.png                  (a texture, from the style alone)
-  tfstyle optimize photo.jpg --style-weight 0 -o content.png         (what the content layers keep)
+  tfstyle optimize photo.jpg painting.jpg --color luminance -o painted.png    (in the photo's colors)
+  tfstyle optimize photo.jpg one.jpg two.jpg --masks sky.png -o painted.png   (one.jpg in the sky)
+  tfstyle optimize photo.jpg painting.jpg --texture canvas.jpg -o painted.png
+  tfstyle optimize photo.jpg evening.jpg --photoreal -o painted.png           (light and palette alone)
+  tfstyle optimize none painting.jpg -o texture.png                           (a texture, from the style alone)
+  tfstyle optimize photo.jpg --style-weight 0 -o content.png                  (what the content layers keep)
 """
 
 
@@ -50,6 +55,7 @@ def add_flags(parser):
     add("--quality", metavar="N", default="95", help="of JPEG, WebP and AVIF, 1 to 100 (default: 95)")
     add("--preset", metavar="NAME", default="default", help=f"recipe to start from: {', '.join(PRESETS)}")
     flags.add_weights(add)
+    flags.add_masks(add)
     add = parser.add_argument_group("the run").add_argument
     add("--checkpoint", metavar="FILE.npz", help="keep the run's state here, to go on from after a kill")
     add("--save-every", metavar="N", help="write the picture of every Nth step as OUT-0010.png, ...")
@@ -158,6 +164,7 @@ def _write_trace(args, job, records, result, faults):
     outputs.trace(args.trace, {
         "tfstyle": __version__, "versions": {"python": platform.python_version(), **loaded},
         "content": args.content, "styles": args.style, "weights": job.call["weights"],
+        "masks": job.call.get("masks"), "texture": job.call.get("texture"),
         "output": args.output, "width": job.shape[1], "height": job.shape[0],
         "preset": args.preset, "settings": dataclasses.asdict(job.recipe),
         "interrupted": result is not None and result.interrupted, "faults": list(faults),
@@ -193,12 +200,14 @@ def _checked(args):
     elif args.frames_dir is not None:
         raise InputError("--frames-dir needs --save-every N.")
 
+    masks = _masks(args, content)
     shape, alpha = _check_pictures(content, args.style, recipe)
+    others = flags.check_masks(masks, shape, len(args.style))
     from tfstyle.gatys.pyramid import plan
 
     scales = plan(*shape, recipe)
-    _check_outputs(args, shape)
-    call = given | {
+    _check_outputs(args, shape, others)
+    call = given | masks | {
         "content": content, "style": args.style or None, "preset": args.preset, "size": recipe.size,
         "init": given.get("init"), "weights": weights, "checkpoint": args.checkpoint,
     }
@@ -223,6 +232,17 @@ def _recipe(args, content):
     return recipe, given
 
 
+def _masks(args, content):
+    """What was given of --masks and --texture, if there are pictures for them to go with."""
+    masks = flags.given_masks(args)
+    if "masks" in masks and content is None:
+        raise InputError(f"--masks lie over a photo, and CONTENT is {NOTHING}; leave them out, or name a picture.")
+    if masks and not args.style:
+        raise InputError(f"{flags.flag(next(iter(masks)))} goes with a STYLE picture; name one after CONTENT.")
+    check_styles(args.weights, masks.get("masks"))
+    return masks
+
+
 def _check_pictures(content, styles, recipe):
     """Reads the pictures and weights once before the work; returns ((height, width), alpha) of the result."""
     from tfstyle import images, weights
@@ -245,12 +265,12 @@ def _check_pictures(content, styles, recipe):
     return images.fitted_shape(*painted[0], recipe.size or max(painted[0])), None  # a texture has the style's
 
 
-def _check_outputs(args, shape):
+def _check_outputs(args, shape, others):
     """Every file to be written can be written, each has a name of its own, and none is an input."""
     from tfstyle import images
 
     images.check_output(args.output, shape)
-    outputs.check_names((args.content, *args.style), {
+    outputs.check_names((args.content, *args.style, *others), {
         "--output": args.output, "--plot": args.plot, "--trace": args.trace, "--checkpoint": args.checkpoint,
     })
     if args.checkpoint is not None:

@@ -1,88 +1,186 @@
-"""tfstyle stylize: checks everything that needs no TensorFlow, paints in one pass, and writes the picture."""
+"""tfstyle stylize: checks everything that needs no TensorFlow, paints in one pass, and writes the picture or folder."""
 
+import contextlib
 import os
 import sys
 import time
 
-from tfstyle.checks import InputError, check_number
+from tfstyle import folder
+from tfstyle.checks import InputError, check_choice, check_number
 from tfstyle.cli import flags, outputs
 from tfstyle.cli.chatter import hushed
-from tfstyle.controls import Controls, check_model, check_one_style, read_style
+from tfstyle.controls import Controls, check_model, check_one_style, check_styles, read_style
+from tfstyle.folder_plan import FORMATS
 
 EXAMPLES = """examples:
   tfstyle stylize photo.jpg painting.jpg -o painted.png
   tfstyle stylize photo.jpg one.jpg two.jpg --weights 0.7 0.3 --strength 0.8 -o painted.jpg
   tfstyle stylize photo.jpg painting.jpg --size 1024 --style-size 512 -o painted.png   (finer strokes)
+  tfstyle stylize photo.jpg painting.jpg --color luminance -o painted.png              (in the photo's colors)
+  tfstyle stylize photo.jpg one.jpg two.jpg --masks sky.png -o painted.png             (one.jpg in the sky)
+  tfstyle stylize photo.jpg painting.jpg --texture canvas.jpg -o painted.png
+  tfstyle stylize photo.jpg evening.jpg --photoreal -o painted.png                     (light and palette alone)
+  tfstyle stylize photos/ painting.jpg -o painted/                                     (a folder; run again, it goes on)
   tfstyle stylize photo.jpg painting.jpg --model mine.npz -o painted.png
-  tfstyle stylize photo.jpg --model wave.keras -o painted.png                       (a network of one style)
+  tfstyle stylize photo.jpg --model wave.keras -o painted.png                          (a network of one style)
 """
+
+_OF_FOLDERS = ("recursive", "overwrite", "format")
 
 
 def add_flags(parser):
     """Adds the verb's own flags and one for each field of `Controls`."""
     parser.usage = "tfstyle stylize CONTENT [STYLE ...] -o OUT [flags]"
-    flags.add_pictures(parser, styles="*")
+    add = flags.add_pictures(parser, styles="*", folders=", or a folder of them: then OUT is one, made if missing")
+    flags.add_masks(add)
+    add = parser.add_argument_group("a folder as CONTENT").add_argument
+    add("--recursive", action="store_true", help="the folders inside it as well")
+    add("--overwrite", action="store_true", help="paint anew what is there in OUT, which is skipped otherwise")
+    add("--format", metavar="{" + ",".join(FORMATS) + "}",
+        help="of the pictures in OUT (default: the photo's own, or png where that cannot be written)")
     add = parser.add_argument_group("the run").add_argument
-    add("--quiet", action="store_true", help="no line at the end")
+    add("--quiet", action="store_true", help="no progress bar and no line at the end")
     add("--flagfile", metavar="FILE", help="read further flags from a file, one --flag=value to a line")
     flags.add_settings(parser, Controls)
 
 
 def run(args):
-    """Runs the verb: 0 done, 1 it came to nothing through no fault of its input."""
-    controls = Controls(**flags.given(args, Controls))
-    _check_styles(args, controls)
-    weights = flags.style_weights(args)
+    """Runs the verb: 0 done, 1 it came to nothing (or some of a folder did) through no fault of the command line."""
+    given = flags.given(args, Controls)
+    controls = Controls(**given)
+    is_folder = os.path.isdir(args.content)
+    masks = flags.given_masks(args)
+    _check_styles(args, controls, masks.get("texture"))
+    call = given | masks | {"weights": flags.style_weights(args)}
+    check_styles(call["weights"], call.get("masks"))
     quality = check_number("--quality", flags.number(args.quality), 1, 100, integer=True)
-    _check_pictures(args, controls)
+    if is_folder:
+        return _paint_folder(args, call, quality)
+    for name in _OF_FOLDERS:
+        if getattr(args, name):
+            raise InputError(f"{flags.flag(name)} is for a folder as CONTENT, and {args.content!r} is none.")
+    _check_pictures(args, call, controls)
+    return _paint_picture(args, call, quality)
 
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # the graphs of the stylizer are its
-    try:
-        with hushed():
-            import tensorflow as tf
-    except ImportError as error:
-        return _failed(f"TensorFlow cannot be imported ({error}); see tfstyle doctor.")
+
+# One picture
+
+
+def _paint_picture(args, call, quality):
+    if fault := _unloadable():
+        return _failed(fault)
+    import tensorflow as tf
+
     from tfstyle import api, images
 
     start = time.perf_counter()
     try:
-        painted = api.stylize(
-            args.content, args.style or None, size=controls.size, weights=weights, strength=controls.strength,
-            style_size=controls.style_size, model=controls.model, precision=controls.precision,
-        )
+        painted = api.stylize(args.content, args.style or None, **call)
     except (MemoryError, tf.errors.ResourceExhaustedError):
         return _failed("memory ran out; use a smaller --size.")
-    images.write(args.output, *_parts(painted), quality=quality)
+    images.write(args.output, painted, quality=quality)
     if not args.quiet:
         print(f"{args.output}  {painted.width}x{painted.height}  {time.perf_counter() - start:.1f} s")
     return 0
 
 
-def _check_styles(args, controls):
+def _check_styles(args, controls, texture):
     """The model is there, and is given STYLE pictures where it takes them."""
     if check_model(controls.model) == "style":
-        check_one_style(controls.model, args.style or None, args.weights, controls)
+        check_one_style(controls.model, args.style or None, args.weights, controls, texture)
     elif not args.style:
         raise InputError("There is no STYLE picture; name one after CONTENT, or give a --model of one style.")
 
 
-def _check_pictures(args, controls):
+def _check_pictures(args, call, controls):
     """Every picture can be read and the result written, and it is none of the inputs."""
     from tfstyle import images
 
     photo = images.read(args.content, name="content picture", size=controls.size)
+    shape = photo.rgb.shape[:2]
     for style in args.style:
-        read_style(style, controls.style_size, max(photo.rgb.shape[:2]))
-    images.check_output(args.output, photo.rgb.shape[:2])
-    outputs.check_names((args.content, *args.style), {"--output": args.output})
+        read_style(style, controls, max(shape))
+    others = flags.check_masks(call, shape, max(1, len(args.style)))
+    images.check_output(args.output, shape)
+    outputs.check_names((args.content, *args.style, *others), {"--output": args.output})
 
 
-def _parts(image):
-    """A PIL image as its colors (H, W, 3) and its alpha (H, W), or None if it has none."""
-    import numpy as np
+# A folder
 
-    pixels = np.asarray(image)
-    return pixels[..., :3], pixels[..., 3] if image.mode == "RGBA" else None
+
+def _paint_folder(args, call, quality):
+    if "masks" in call:
+        raise InputError("--masks fit one photo, and CONTENT is a folder; paint its photos one by one.")
+    if args.format is not None:
+        check_choice("--format", args.format, FORMATS)
+    options = {name: getattr(args, name) for name in _OF_FOLDERS}
+    job = folder.prepared_folder(args.content, args.style or None, args.output, quality=quality, **options, **call)
+    start, result, interrupted = time.perf_counter(), job.result, False
+    if job.todo:
+        with _bar(len(job.todo), args.quiet) as tell:
+            if fault := _unloadable():
+                return _failed(fault)
+            try:
+                folder.paint_folder(job, tell)
+            except KeyboardInterrupt:
+                interrupted = True
+    if not args.quiet:
+        print(f"{args.output}  {_counts(result)}  {time.perf_counter() - start:.1f} s")
+    for photo, sentence in result.failed.items():
+        _failed(sentence if photo in sentence else f"{photo}: {sentence}")
+    if interrupted:
+        how = "the same command without --overwrite" if args.overwrite else "the same command"
+        _failed(f"interrupted; {how} goes on with the {result.left} that are left.")
+        return 130
+    if result.left:
+        return _failed(f"{result.left} pictures were not come to; the same command goes on with them.")
+    return 1 if result.failed else 0
+
+
+def _counts(result):
+    """"12 painted, 3 skipped, 1 failed"; of the last two, and of what is left, only what there is."""
+    told = [f"{len(result.done)} painted"]
+    counts = {"skipped": len(result.skipped), "failed": len(result.failed), "left": result.left}
+    return ", ".join(told + [f"{count} {what}" for what, count in counts.items() if count])
+
+
+@contextlib.contextmanager
+def _bar(total, quiet):
+    """A bar on stderr, if that is a terminal; yields the callback of `tfstyle.folder.paint_folder`."""
+    from tqdm import tqdm
+
+    bar = tqdm(
+        total=total, disable=True if quiet else None, desc="loading TensorFlow", dynamic_ncols=True,
+        bar_format="{desc} {n_fmt} of {total_fmt} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}",
+    )
+    started = False
+
+    def tell(result):
+        nonlocal started
+        count = len(result.done) + len(result.failed)
+        if not started:  # the import is no measure of the time left
+            started = True
+            bar.set_description_str("painting", refresh=False)
+            bar.initial = bar.n = count
+            bar.unpause()
+        bar.update(count - bar.n)
+
+    with bar:
+        yield tell
+
+
+# Both
+
+
+def _unloadable():
+    """Loads TensorFlow; returns a sentence where that fails."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # the graphs of the stylizers are its
+    try:
+        with hushed():
+            import tensorflow  # noqa: F401  its import is the question
+    except ImportError as error:
+        return f"TensorFlow cannot be imported ({error}); see tfstyle doctor."
+    return None
 
 
 def _failed(sentence):

@@ -143,11 +143,9 @@ def _write(paths, pictures, quality):
     try:
         with contextlib.ExitStack() as stack:
             for path, picture in zip(paths, pictures, strict=True):
-                pixels = np.asarray(picture)
-                alpha = pixels[..., 3] if picture.mode == "RGBA" else None
                 beside = stack.enter_context(replaced(path))
                 try:
-                    images.write(beside, pixels[..., :3], alpha, quality=quality)
+                    images.write(beside, picture, quality=quality)
                 except InputError as error:
                     raise InputError(str(error).replace(beside, path)) from error
     except OSError as error:
