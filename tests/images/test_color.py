@@ -102,7 +102,8 @@ def test_of_bytes_the_result_is_bytes(how):
     for other in (others, reference):
         found = recolor(bytes_, other, how)
         assert found.dtype == np.uint8
-        np.testing.assert_array_equal(found, np.rint(255 * wanted))
+        # Between covariance and histogram bytes are rounded, which moves some pixels by a rank.
+        np.testing.assert_allclose(found, np.rint(255 * wanted), atol=16 if how == "histogram" else 0)
     np.testing.assert_array_equal(recolor(picture, others, how), wanted)
 
 
@@ -119,9 +120,10 @@ def test_by_rows_as_at_once_and_the_pictures_stay(monkeypatch, how):
 def test_recolor_is_the_functions(photo, painting, refusal):
     share = np.random.default_rng(1).random(photo.shape[:2], np.float32)
     other = np.random.default_rng(2).random(painting.shape[:2], np.float32)
-    for how, match in (("match", match_covariance), ("histogram", match_histograms)):
+    near = match_covariance(photo, painting, share, other)
+    for how, wanted in (("match", near), ("histogram", match_histograms(near, painting, share, other))):
         found = recolor(photo, painting, how, share, other)
-        np.testing.assert_array_equal(found, match(photo, painting, share, other))
+        np.testing.assert_array_equal(found, wanted)
         assert (found != recolor(photo, painting, how)).any()
     mirrored = np.ascontiguousarray(photo[:, ::-1])
     np.testing.assert_array_equal(recolor(photo, mirrored, "luminance"), with_luminance(photo, mirrored))

@@ -25,7 +25,7 @@ def recolor(picture, reference, how, weights=None, reference_weights=None):
         picture: (H, W, 3) float32 in [0, 1] or uint8.
         reference: (h, w, 3), likewise; for "luminance" of the picture's shape.
         how: "luminance": `with_luminance` of the picture, which takes no weights; "match": `match_covariance`;
-            "histogram": `match_histograms`.
+            "histogram": that, and then `match_histograms`.
         weights: (H, W), how much each pixel of the picture counts; None for all alike.
         reference_weights: (h, w), likewise of the reference.
 
@@ -38,8 +38,10 @@ def recolor(picture, reference, how, weights=None, reference_weights=None):
     check_choice("color", how, WAYS)
     if how == "luminance":
         return with_luminance(picture, reference)
-    match = match_covariance if how == "match" else match_histograms
-    return match(picture, reference, weights, reference_weights)
+    # Histograms are matched channel by channel: where channels go together otherwise than the reference's, that alone
+    # makes colors which neither picture has.
+    near = match_covariance(picture, reference, weights, reference_weights)
+    return near if how == "match" else match_histograms(near, reference, weights, reference_weights)
 
 
 def luminance(picture):
