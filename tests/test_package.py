@@ -11,7 +11,7 @@ import pytest
 
 import tfstyle
 
-HEAVY = ("tensorflow", "keras", "jax", "torch", "matplotlib", "scipy")
+HEAVY = ("tensorflow", "keras", "jax", "torch", "matplotlib", "scipy", "av", "cv2")
 
 
 def python(code):
@@ -38,6 +38,7 @@ def loaded_by(code):
     "import tfstyle.metrics, tfstyle.evaluate_settings, tfstyle.cli.evaluate",
     "import tfstyle.translate_settings, tfstyle.cli.translate, tfstyle.train.translate_settings",
     "import tfstyle.serving.client, tfstyle.serving.rest, tfstyle.cli.client",
+    "import tfstyle.look, tfstyle.folder, tfstyle.movie.loop, tfstyle.cli.video",
 ])
 def test_importing_is_light(code):
     assert loaded_by(code) == []
@@ -46,7 +47,7 @@ def test_importing_is_light(code):
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["stylize", "--help"], ["optimize", "--help"],
                                    ["doctor", "--help"], ["export", "--help"], ["serve", "--help"],
                                    ["client", "--help"], ["enlarge", "--help"], ["train", "style", "--help"],
-                                   ["translate", "--help"], ["evaluate", "--help"]])
+                                   ["translate", "--help"], ["evaluate", "--help"], ["video", "--help"]])
 def test_help_is_light(words):
     code = f"""
 import runpy

@@ -16,6 +16,7 @@ _HOMES = {
     "stylize": "tfstyle.api",
     "ArbitraryStylizer": "tfstyle.stylizer",
     "Enlarger": "tfstyle.enlarger",
+    "FolderResult": "tfstyle.folder",
     "FeedForwardStylizer": "tfstyle.feedforward_stylizer",
     "GatysSettings": "tfstyle.gatys.settings",
     "NonFiniteError": "tfstyle.gatys.record",
@@ -23,6 +24,8 @@ _HOMES = {
     "Translator": "tfstyle.translator",
     "enlarge": "tfstyle.enlarger",
     "preset": "tfstyle.gatys.settings",
+    "stylize_folder": "tfstyle.folder",
+    "stylize_video": "tfstyle.movie.loop",
     "translate": "tfstyle.translator",
 }
 

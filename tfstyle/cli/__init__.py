@@ -22,6 +22,7 @@ DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 VERBS = {
     "stylize": "repaint a picture after paintings in one pass (Ghiasi et al. 2017), the quick way",
     "optimize": "repaint a picture after paintings by optimization (Gatys et al. 2016), the best-looking way",
+    "video": "repaint a video, steadily from frame to frame",
     "enlarge": "enlarge a picture by 4 or 8 (Johnson et al. 2016)",
     "translate": "translate a picture between two domains (DSMAP, Chang et al. 2020)",
     "train": "train a network of your own from folders of pictures",

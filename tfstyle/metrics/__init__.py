@@ -18,6 +18,8 @@ from tfstyle.metrics.pixels import mean_variation, psnr, ssim
 _HOMES = {
     "Evaluator": "tfstyle.metrics.stylization",
     "perceptual_distance": "tfstyle.metrics.stylization",
+    "video_flicker": "tfstyle.metrics.flicker",
+    "warp_error": "tfstyle.metrics.flicker",
 }
 
 __all__ = [

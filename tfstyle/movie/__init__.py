@@ -1,0 +1,1 @@
+"""Video, repainted steadily from frame to frame; `tfstyle.stylize_video` is its front door."""
