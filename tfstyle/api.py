@@ -38,8 +38,8 @@ def stylize(content, style=None, method="fast", size=512, *, weights=None, masks
         weights: one number for each style, scaled to sum 1, by which they are mixed; None weighs them alike.
         masks: one picture for each style, white where it goes, or one fewer: the last style takes what they leave. Soft
             edges, and any size in the photo's ratio, will do. Where no mask lies, the photo stays.
-        texture: a picture whose fine texture, and its colors with it, take the place of the styles' own, whose larger
-            strokes remain (Gatys et al. 2017, section 6).
+        texture: a picture whose fine texture takes the place of the styles' own, whose colors and larger strokes remain
+            (Gatys et al. 2017, section 6).
         **settings: for both methods, the fields of `tfstyle.look.Look`:
             strength: of the style, 0 (the photo itself) to 1 (the default).
             style_scale, style_size: long side at which the style is looked at, and so the size of the strokes, as a

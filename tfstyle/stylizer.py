@@ -10,6 +10,7 @@ from tfstyle.checks import InputError, check_choice, check_number, check_weights
 from tfstyle.codes import CodeReader, is_code, reduced
 from tfstyle.controls import MOST_SEEN, PRECISIONS, check_model, check_styles, controls_of, read_style
 from tfstyle.foreign import ForeignModel
+from tfstyle.images.color import match_covariance
 from tfstyle.images.files import pixels
 from tfstyle.images.masks import read_masks, shrunk
 from tfstyle.large import in_strips, painted_large
@@ -112,8 +113,8 @@ class ArbitraryStylizer:
             weights: one number for each style, scaled to sum 1, by which they are mixed; None weighs them alike.
             masks: one picture for each style, white where it goes, or one fewer: the last style takes what they leave.
                 Soft edges, and any size in the photo's ratio, will do. Where no mask lies, the photo stays.
-            texture: a picture whose fine texture, and its colors with it, take the place of the styles' own, whose
-                larger strokes remain (Gatys et al. 2017, section 6).
+            texture: a picture whose fine texture takes the place of the styles' own, whose colors and larger strokes
+                remain (Gatys et al. 2017, section 6); gently, as all texture in one pass.
             size: long side of the result in px; None keeps the content's own.
             **look: fields of `tfstyle.look.Look`, alike for all engines: strength, style_scale, style_size, color,
                 color_when, photoreal, tiled. A strength below 1 mixes the style's code with the content's own and takes
@@ -178,7 +179,8 @@ class ArbitraryStylizer:
         for one, weight in zip(seen, weights, strict=True):
             if one.ndim == 3:
                 weight = None if weight is None else shrunk(weight[None], photo.shape[:2])[0]
-                one = self._code(style_given(one, photo, look, weight), texture)
+                given = style_given(one, photo, look, weight)
+                one = self._code(given, None if texture is None else match_covariance(texture, given))
             codes.append(one)
         return np.stack(codes)
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tfstyle.checks import InputError
 from tfstyle.gatys import GatysSettings, checkpoint, optimize
+from tfstyle.gatys.inputs import Pictures
 
 # Shallow layers, for a quick start: what they see is of no matter here.
 SETTINGS = dict(
@@ -190,8 +191,10 @@ def test_another_run_is_refused(tiny_vgg, run_path, photo, painting, other_paint
 
 
 def test_the_weights_of_the_styles_belong_to_the_run(photo, painting):
-    run = checkpoint.fingerprint(GatysSettings(), photo, [painting, painting], (0.5, 0.5), None)
-    other = checkpoint.fingerprint(GatysSettings(), photo, [painting, painting], (0.3, 0.7), None)
+    run, other = (
+        checkpoint.fingerprint(GatysSettings(), Pictures(photo, [painting, painting], weights, None), None)
+        for weights in ((0.5, 0.5), (0.3, 0.7))
+    )
     with pytest.raises(InputError, match="differs in weights of the styles;"):
         checkpoint.check_same_run("run.npz", run, other)
     checkpoint.check_same_run("run.npz", run, dict(run))

@@ -78,6 +78,15 @@ def test_odd_sizes(run, tiny_vgg, photo, painting, height, width, size):
     assert result.final.scale == max(result.image.shape)
 
 
+def test_a_styles_size_in_pixels_is_that_as_a_multiple(run, tiny_vgg, photo, painting):
+    size, scale, plain = (
+        run(photo, [painting], steps=2, **SHALLOW | given)
+        for given in ({"style_size": 36}, {"style_scale": 0.75}, {})
+    )
+    np.testing.assert_array_equal(size.image, scale.image)
+    assert size.final.figures == scale.final.figures != plain.final.figures
+
+
 def test_pictures_too_small(run, photo, painting):
     with pytest.raises(InputError, match="content picture .*16 px"):
         run(photo[:12], [painting])

@@ -53,7 +53,9 @@ def test_the_sizes_that_are_promised():
 def test_a_run_that_fits_is_let_through(free):
     need = memory.estimate(384, 512, GatysSettings(), "float32")
     free(need / GIB + 0.01)
-    assert memory.check_fits(384, 512, GatysSettings(), "float32") == need
+    assert memory.check_fits(384, 512, GatysSettings(), "float32") is None
+    free(need / GIB - 0.01)
+    refusal(384, 512, GatysSettings(tiled="no"), "float32")
 
 
 @pytest.mark.parametrize(
@@ -66,18 +68,20 @@ def test_a_run_that_fits_is_let_through(free):
         ("bfloat16", True, "adam", "close other programs"),
     ],
 )
-def test_a_refusal_names_remedies_that_work(free, bfloat16, dtype, wins, optimizer, remedy):
+@pytest.mark.parametrize("tiled", ["auto", "no"])
+def test_a_refusal_names_remedies_that_work(free, bfloat16, dtype, wins, optimizer, remedy, tiled):
     free(1.5)
     bfloat16(wins)
-    settings = GatysSettings(optimizer=optimizer)
+    settings = GatysSettings(optimizer=optimizer, tiled=tiled)
     said = refusal(1536, 2048, settings, dtype)
     assert said.startswith("A 2048x1536 px picture needs about ") and "1.5 GiB are free" in said
+    assert ("even strip by strip" in said) == (tiled == "auto")
     assert remedy in said
     assert ("bfloat16" in said) == (remedy == "precision='bfloat16'")
     assert ("adam" in said) == (remedy == "optimizer='adam'")
     side = int(said.split("size=")[1].split(",")[0])
     assert 256 <= side < 2048 and side % 16 == 0
-    assert memory.check_fits(side * 3 // 4, side, settings, dtype)  # the first remedy helps
+    memory.check_fits(side * 3 // 4, side, settings, dtype)  # the first remedy helps
     with pytest.raises(InputError):
         memory.check_fits(
             (side + 32) * 3 // 4, side + 32, settings, dtype
@@ -92,9 +96,54 @@ def test_where_nothing_fits_no_size_is_named(free):
 
 def test_a_large_painting_counts(free):
     free(4)
-    assert memory.check_fits(512, 512, GatysSettings(), "bfloat16")
-    refusal(512, 512, GatysSettings(style_scale=8.0), "bfloat16")
+    memory.check_fits(512, 512, GatysSettings(tiled="no"), "bfloat16")
+    refusal(512, 512, GatysSettings(style_scale=8.0, tiled="no"), "bfloat16")
+    refusal(512, 512, GatysSettings(style_size=4096, tiled="no"), "bfloat16")
+    assert memory.check_fits(512, 512, GatysSettings(style_scale=8.0), "bfloat16")  # it is measured in strips
 
 
 def test_available_memory_is_plausible():
     assert 2**27 < memory.available() < 2**50
+
+
+# Strips
+
+
+def test_strips_only_where_the_whole_does_not_fit(free):
+    for settings in (GatysSettings(), GatysSettings(tiled="no")):
+        free(16)
+        assert memory.check_fits(1536, 2048, settings, "bfloat16") is None
+    free(4)
+    assert memory.check_fits(1536, 2048, GatysSettings(), "bfloat16") < 1536 * 2048
+    said = refusal(1536, 2048, GatysSettings(tiled="no"), "bfloat16")
+    assert "use tiled='auto'" in said
+    said = refusal(1536, 2048, GatysSettings(style_statistic="moments"), "bfloat16")
+    assert "tiled" not in said and "strip" not in said
+
+
+def test_strips_where_they_are_asked_for(free):
+    free(64)
+    assert memory.check_fits(1536, 2048, GatysSettings(tiled="yes"), "bfloat16") == memory.MOST["bfloat16"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("gibibytes", [2.5, 3, 4])
+def test_strips_are_as_large_as_memory_allows(free, dtype, gibibytes):
+    free(gibibytes)
+    settings = GatysSettings(optimizer="adam")
+    strip = memory.check_fits(1536, 2048, settings, dtype)
+    assert memory.estimate(1536, 2048, settings, dtype, strip) <= gibibytes * GIB
+    larger = memory.estimate(1536, 2048, settings, dtype, strip * 4 // 3)
+    assert strip == memory.MOST[dtype] or larger > gibibytes * GIB
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_2048_px_in_strips_are_promised_in_4_gib(free, dtype):
+    need = memory.estimate(1536, 2048, GatysSettings(), dtype, memory.MOST[dtype])
+    assert need < 4 * GIB < memory.estimate(1536, 2048, GatysSettings(), dtype)
+
+
+def test_masks_cost_memory():
+    assert memory.estimate(384, 512, GatysSettings(), "float32", regions=2) > memory.estimate(
+        384, 512, GatysSettings(), "float32", regions=1
+    ) > memory.estimate(384, 512, GatysSettings(), "float32")

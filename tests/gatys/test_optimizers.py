@@ -111,6 +111,15 @@ def test_the_direction_is_the_textbooks(history):
     np.testing.assert_allclose(moved, wanted, atol=1e-3 * np.abs(wanted).max())
 
 
+@pytest.mark.parametrize("piece", [7, SIZE - 1, SIZE])
+def test_long_vectors_go_piece_by_piece(monkeypatch, piece):
+    evaluate = quadratic(0.4)
+    whole = list(descend(evaluate, 12))
+    monkeypatch.setattr("tfstyle.gatys.optimizers._AT_ONCE", piece)
+    for found, wanted in zip(descend(evaluate, 12), whole, strict=True):
+        np.testing.assert_allclose(found, wanted, atol=0 if piece == SIZE else 1e-4)
+
+
 def test_the_first_step_is_short_and_against_the_gradient():
     _, gradient = evaluated = quadratic(0.9)(tf.fill(SHAPE, 0.5))
     image, state = lbfgs_step(tf.fill(SHAPE, 0.5), *evaluated, lbfgs_start())

@@ -111,6 +111,54 @@ def test_a_gram_matrix_forgets_places_and_is_symmetric_and_positive(seed, height
     np.testing.assert_allclose(np.trace(gram), np.sum(features**2) / (height * width), rtol=1e-4)
 
 
+# Guided Gram matrices
+
+
+def test_guided_gram_by_hand():
+    """Positions (1, 2) and (3, 0), which count 3 and 1: (3 [[1, 2], [2, 4]] + [[9, 0], [0, 0]]) / 4."""
+    guided = gram_matrix(FEATURES, np.array([[[3.0, 1.0]]], np.float32))
+    np.testing.assert_allclose(guided, np.array([[[12.0, 6.0], [6.0, 12.0]]]) / 4, rtol=1e-6)
+
+
+@quick
+@given(seed=st.integers(0, 2**16), height=st.integers(1, 6), width=st.integers(1, 6), batch=st.integers(1, 3))
+def test_a_guide_of_0_and_1_takes_those_positions_alone(seed, height, width, batch):
+    features = maps((batch, height, width, 4), seed)
+    guide = np.random.default_rng(seed).random((batch, height, width)) < 0.5
+    guide[:, 0, 0] = True
+    found = gram_matrix(features, guide.astype(np.float32)).numpy()
+    for gram, picture, inside in zip(found, features, guide, strict=True):
+        np.testing.assert_allclose(gram, gram_matrix(picture[inside][None, None])[0], rtol=1e-5, atol=1e-6)
+
+
+@quick
+@given(seed=st.integers(0, 2**16), share=st.floats(0.01, 1.0))
+def test_parts_add_up_and_even_guides_change_nothing(seed, share):
+    features, soft = maps((1, 5, 4, 3), seed), np.random.default_rng(seed).random((1, 5, 4)).astype(np.float32)
+    parts = [gram_matrix(features, guide) * guide.sum() for guide in (soft, 1 - soft)]
+    np.testing.assert_allclose((parts[0] + parts[1]) / 20, gram_matrix(features), rtol=1e-4, atol=1e-6)
+    even = gram_matrix(features, np.full((1, 5, 4), share, np.float32))
+    np.testing.assert_allclose(even, gram_matrix(features), rtol=1e-4, atol=1e-6)
+
+
+def test_the_gradient_of_a_guided_gram_is_that_of_its_formula():
+    features, guide = maps((2, 3, 4, 5)), np.random.default_rng(2).random((2, 3, 4)).astype(np.float32)
+    pull = tf.constant(np.random.default_rng(3).standard_normal((2, 5, 5)).astype(np.float32))
+
+    def formula(x):
+        gram = tf.einsum("nhwi,nhwj,nhw->nij", x, x, guide) / tf.reduce_sum(guide, axis=(1, 2))[:, None, None]
+        return tf.reduce_sum(pull * gram)
+
+    found = gradient(lambda x: tf.reduce_sum(pull * gram_matrix(x, guide)), features)
+    np.testing.assert_allclose(found, gradient(formula, features), rtol=1e-4, atol=1e-6)
+
+
+def test_an_empty_guide_gives_0_and_no_slope():
+    guide = np.zeros((1, 1, 2), np.float32)
+    np.testing.assert_array_equal(gram_matrix(FEATURES, guide), np.zeros((1, 2, 2)))
+    np.testing.assert_array_equal(gradient(lambda x: tf.reduce_sum(gram_matrix(x, guide)), FEATURES), 0 * FEATURES)
+
+
 # Every statistic
 
 

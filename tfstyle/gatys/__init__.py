@@ -9,6 +9,7 @@ import importlib
 from tfstyle.gatys.settings import PRESETS, GatysSettings, preset
 
 _HOMES = {
+    "mixed_style": "tfstyle.gatys.texture",
     "optimize": "tfstyle.gatys.loop",
     "NonFiniteError": "tfstyle.gatys.record",
     "Record": "tfstyle.gatys.record",

@@ -15,14 +15,14 @@ from tfstyle.checks import InputError
 _FORMAT = "tfstyle-gatys-1"
 
 
-def fingerprint(settings, content, styles, style_weights, start):
+def fingerprint(settings, pictures, start):
     """What a checkpoint must agree in with the run that resumes it: settings and pictures, as a dict of texts."""
     told = {name: repr(value) for name, value in dataclasses.asdict(settings).items()}
-    pictures = {"content picture": content, "start picture": start}
-    pictures |= {f"style picture {i + 1}": style for i, style in enumerate(styles)}
-    for name, picture in pictures.items():
+    arrays = {"content picture": pictures.content, "start picture": start, "masks": pictures.shares}
+    arrays |= {f"style picture {i + 1}": style for i, style in enumerate(pictures.styles)}
+    for name, picture in arrays.items():
         told[name] = "none" if picture is None else hashlib.sha256(np.ascontiguousarray(picture)).hexdigest()
-    return told | {"weights of the styles": repr(tuple(style_weights))}
+    return told | {"weights of the styles": repr(tuple(pictures.style_weights))}
 
 
 def check_path(path):

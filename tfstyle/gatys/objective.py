@@ -1,11 +1,11 @@
 """What the optimiser minimizes: targets measured once, then losses and their gradient at a picture."""
 
-import functools
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from tfstyle.gatys.targets import covered, guides_at, shares_at, targets
 from tfstyle.images import to_uint8
 from tfstyle.losses import content_loss, gram_matrix, style_distance, style_statistic, total_variation
 from tfstyle.nets.vgg import vgg
@@ -25,6 +25,18 @@ class Measures(NamedTuple):
     content: list  # features (1, h, w, C), one for each content layer
     style: list  # statistics, one for each style layer
     report: list  # Gram matrices at REPORT_STYLE, then features at REPORT_CONTENT; empty while optimising
+    # Of the content picture where there are regions, {layer: their shares}: statistics then are lists, one a region.
+    guides: dict | None = None
+
+
+def weighted_terms(settings):
+    """{name of a term: its weight} of the loss that a run minimizes."""
+    content = settings.content_layers if settings.content_weight else ()
+    style = settings.style_layers if settings.style_weight else ()
+    weights = settings.style_layer_weights or (1 / max(1, len(style)),) * len(style)
+    terms = {f"content/{name}": settings.content_weight / len(content) for name in content}
+    terms |= {f"style/{name}": settings.style_weight * weight for name, weight in zip(style, weights)}
+    return terms | {"tv": settings.strength * settings.tv_weight}
 
 
 class Objective:
@@ -44,13 +56,10 @@ class Objective:
         self.style_weights = style_weights
         self.content_layers = settings.content_layers if settings.content_weight else ()
         self.style_layers = settings.style_layers if settings.style_weight else ()
-        weights = settings.style_layer_weights or (1 / max(1, len(self.style_layers)),) * len(self.style_layers)
-        self.terms = {f"content/{name}": settings.content_weight / len(self.content_layers) for name in self.content_layers}
-        self.terms |= {f"style/{name}": settings.style_weight * w for name, w in zip(self.style_layers, weights)}
-        self.terms["tv"] = settings.tv_weight
+        self.terms = weighted_terms(settings)
         self.plain = plain
         self.features = features or self.network(dtype)
-        self._compiled = None
+        self._compiled = {}
 
     def network(self, dtype):
         """The VGG that the settings describe, or the plain one, to the layers that the losses look at."""
@@ -62,27 +71,55 @@ class Objective:
         )
         return vgg(tuple(dict.fromkeys(layers)), network=settings.network, weights=settings.network_weights, **look)
 
-    @functools.cached_property
-    def _measure(self):
-        return _traced(self.look, [tf.TensorSpec([1, None, None, 3])])
+    def call(self, function, *inputs):
+        """A method, compiled once for all sizes of so many tensors, of its inputs."""
+        key = function.__name__, len(tf.nest.flatten(inputs))
+        if key not in self._compiled:
+            specs = tf.nest.map_structure(_free_size, inputs)
+            # As a concrete function, so that many runs are not taken for needless retracing.
+            traced = tf.function(function, input_signature=specs, autograph=False)
+            self._compiled[key] = traced.get_concrete_function()
+        return self._compiled[key](*inputs)
 
     def measure(self, picture):
         """`Measures` of a style picture (H, W, 3) float32 in [0, 1]."""
-        return self._measure(tf.constant(np.asarray(picture, np.float32)[None]))
+        return self.measure_image(tf.constant(np.asarray(picture, np.float32)[None]))
 
-    def measure_content(self, picture):
-        """`Measures` of the content picture as `value_and_gradient` looks at images; None of None."""
+    def measure_content(self, picture, shares=None):
+        """`Measures` of the content picture as `value_and_gradient` looks at images; None of None.
+
+        Args:
+            picture: (H, W, 3) float32 in [0, 1].
+            shares: (R, h, w) float32 of any size, the regions of the styles; None is none.
+        """
         if picture is None:
             return None
-        return self._measure(self.whole_steps(tf.constant(np.asarray(picture, np.float32)[None])))
+        image = self.whole_steps(tf.constant(np.asarray(picture, np.float32)[None]))
+        if shares is None:
+            return self.measure_image(image)
+        layers = self.style_layers + (REPORT_STYLE if self.plain else ())
+        guides = guides_at(self.whole_steps(shares_at(shares, picture.shape[:2])), layers, self.settings.network)
+        return self.measure_image(image, guides)._replace(guides=guides)
 
-    def look(self, image):
-        """`Measures` of a picture (1, H, W, 3), tensor in, tensors out."""
-        features = self.features(image)
-        report = [*(gram_matrix(features[n]) for n in REPORT_STYLE), features[REPORT_CONTENT]] if self.plain else []
+    def measure_image(self, image, guides=None):
+        """`Measures` of (1, H, W, 3) as the network gets it."""
+        return self.call(self.look, image, *([] if guides is None else [guides]))
+
+    def look(self, image, guides=None):
+        """`Measures` of a picture (1, H, W, 3), of its regions if there are guides; tensors in, tensors out."""
+        return self.measures(self.features(image), guides)
+
+    def measures(self, features, guides=None):
+        """`Measures` of the network's features."""
+        def statistic(name, kind):
+            if guides is None:
+                return style_statistic(features[name], kind)
+            return [gram_matrix(features[name], guide[None, ..., 0]) for guide in tf.unstack(guides[name])]
+
+        report = [*(statistic(name, "gram") for name in REPORT_STYLE), features[REPORT_CONTENT]] if self.plain else []
         return Measures(
             [tf.cast(features[name], tf.float32) for name in self.content_layers],
-            [style_statistic(features[name], self.settings.style_statistic) for name in self.style_layers],
+            [statistic(name, self.settings.style_statistic) for name in self.style_layers],
             report,
         )
 
@@ -104,25 +141,38 @@ class Objective:
 
         Args:
             image: (1, H, W, 3) float32 tensor, and `found`, its `Measures`.
-            content: `Measures` of the content picture; None where there is no content loss.
+            content: `Measures` of the content picture; None where there is nothing to compare with it.
             styles: list of `Measures` of the style pictures.
 
         Returns:
             Dict of float32 scalars in the order of `terms`.
         """
-        settings, raw = self.settings, {}
+        raw = {}
         for index, name in enumerate(self.content_layers):
-            raw[f"content/{name}"] = content_loss(
-                found.content[index], content.content[index], settings.content_normalization
+            raw[f"content/{name}"] = self.content_error(
+                found.content[index], content.content[index], self.settings.content_normalization
             )
+        raw |= self.style_losses(found, content, styles)
+        raw["tv"] = total_variation(image, self.settings.tv_kind)
+        return raw
+
+    def content_error(self, found, target, normalization):
+        """`content_loss` of features as `measure_image` returns them."""
+        return content_loss(found, target, normalization)
+
+    def style_losses(self, found, content, styles):
+        """Raw value of every term of style, as `losses` takes and returns them."""
+        settings, raw = self.settings, {}
+        guides = content.guides if content else None
         for index, name in enumerate(self.style_layers):
+            guide = guides[name] if guides else None
+            regions = found.style[index] if guides else [found.style[index]]
             raw[f"style/{name}"] = sum(
-                weight * style_distance(
-                    found.style[index], style.style[index], settings.style_statistic, settings.style_normalization
+                target.weight * style_distance(
+                    regions[target.region], target.statistic, settings.style_statistic, settings.style_normalization
                 )
-                for weight, style in zip(self.style_weights, styles)
+                for target in targets(index, settings.strength, self.style_weights, content, styles, guide)
             )
-        raw["tv"] = total_variation(image, settings.tv_kind)
         return raw
 
     def value_and_gradient(self, image, content, styles):
@@ -135,18 +185,21 @@ class Objective:
         Returns:
             (total as a float, raw terms as a dict of floats, gradient as a tensor like `image`).
         """
-        inputs = (image, content.content if content else [], [style.style for style in styles])
-        if self._compiled is None:
-            self._compiled = _traced(self._value_and_gradient, tf.nest.map_structure(_free_size, inputs))
-        values, gradient = self._compiled(*inputs)
+        own = content.style if content and (content.guides or self.settings.strength < 1) else []
+        inputs = (
+            image, content.content if content else [], own, [style.style for style in styles],
+            content.guides or {} if content else {},
+        )
+        values, gradient = self.call(self._value_and_gradient, *inputs)
         raw = dict(zip(self.terms, map(float, values.numpy())))
         return self.total(raw), raw, gradient
 
-    def _value_and_gradient(self, image, content, styles):
-        content, styles = Measures(content, [], []), [Measures([], style, []) for style in styles]
+    def _value_and_gradient(self, image, content, own, styles, guides):
+        guides = guides or None
+        content, styles = Measures(content, own, [], guides), [Measures([], style, []) for style in styles]
         with tf.GradientTape() as tape:
             tape.watch(image)
-            raw = self.losses(image, self.look(self.whole_steps(image)), content, styles)
+            raw = self.losses(image, self.look(self.whole_steps(image), guides), content, styles)
             # A term of weight 0 is reported, but its gradient is not even asked for: 0 x inf would spoil the rest.
             total = tf.add_n([weight * raw[name] for name, weight in self.terms.items() if weight])
         return tf.stack([raw[name] for name in self.terms]), tape.gradient(total, image)
@@ -155,44 +208,53 @@ class Objective:
         """The sum of the weighted terms."""
         return float(sum(weight * raw[name] for name, weight in self.terms.items() if weight))
 
-    def report(self, image, content, styles):
+    def report(self, image, content, styles, shares=None):
         """Losses of a finished picture as anyone can recompute them from the files.
 
         Args:
             image, content: (H, W, 3) float32 in [0, 1], of one shape; content may be None.
             styles: list of style pictures at their stated size.
+            shares: (R, H, W), the regions of the styles; None is none.
 
         Returns:
             (raw terms by this run's settings, figures): the figures are content_loss, mean (F - P)^2 / mean P^2 at
             relu4_2; style_rel, mean over relu1_1 to relu5_1 of |G - A|^2 / |A|^2; style_loss, eq. 5 with w_l = 1/5;
-            tv, mean |dx| + mean |dy|. All on pictures rounded to 8 bits.
+            tv, mean |dx| + mean |dy|. All on pictures rounded to 8 bits. Of regions, style_rel and style_loss are means
+            over those of the styles by what they cover.
         """
         image = _eight_bits(image)
-        found = self.measure(image)
-        theirs = None if content is None else self.measure_content(_eight_bits(content))
+        theirs = None if content is None else self.measure_content(_eight_bits(content), shares)
+        guides = theirs.guides if theirs else None
+        found = self.measure_image(tf.constant(image[None]), guides)
         painted = [self.measure(_eight_bits(style)) for style in styles]
         raw = self.losses(tf.constant(image[None]), found, theirs, painted)
         figures = {"tv": sum(float(np.abs(np.diff(image, axis=axis)).mean(dtype=np.float64)) for axis in (0, 1))}
         if theirs is not None:
-            figures["content_loss"] = float(content_loss(found.report[-1], theirs.report[-1]))
+            figures["content_loss"] = float(self.content_error(found.report[-1], theirs.report[-1], "relative"))
         for key, form in (("style_rel", "relative"), ("style_loss", "paper")) if painted else ():
             figures[key] = sum(
                 weight * float(style_distance(mine, other, normalization=form))
-                for weight, style in zip(self.style_weights, painted)
-                for mine, other in zip(found.report[:-1], style.report[:-1])
+                for weight, mine, other in self._compared(found, painted, guides)
             ) / len(REPORT_STYLE)
         return {name: float(value) for name, value in raw.items()}, figures
+
+    def _compared(self, found, painted, guides):
+        """(weight, Gram matrix, that of a style) of every style and layer of the report."""
+        for number, style in enumerate(painted):
+            for name, mine, other in zip(REPORT_STYLE, found.report[:-1], style.report[:-1]):
+                if guides is None:
+                    yield self.style_weights[number], mine, other
+                    continue
+                parts = covered(guides[name]).numpy()[:-1]
+                yield float(parts[number] / max(parts.sum(), 1e-12)), mine[number], other
 
 
 def _eight_bits(picture):
     return to_uint8(picture).astype(np.float32) / 255
 
 
-def _traced(function, specs):
-    """Compiled once for these specs; as a concrete function, so that many runs are not taken for needless retracing."""
-    return tf.function(function, input_signature=specs, autograph=False).get_concrete_function()
-
-
 def _free_size(tensor):
     """The spec of a tensor whose batch and channels are fixed and whose other sides are free."""
-    return tf.TensorSpec([tensor.shape[0], *[None] * (tensor.shape.rank - 2), tensor.shape[-1]], tf.float32)
+    if tensor.shape.rank < 2:
+        return tf.TensorSpec(tensor.shape, tensor.dtype)
+    return tf.TensorSpec([tensor.shape[0], *[None] * (tensor.shape.rank - 2), tensor.shape[-1]], tensor.dtype)

@@ -13,6 +13,8 @@ FIRST_STEP = 0.02
 LONGEST_STEP = 0.1
 # A rise beyond this fraction of the loss is no rounding of bfloat16: the step is taken back and halved.
 TOLERATED_RISE = 0.02
+# Numbers of each vector of the history that are stacked at once: those of a picture of 1024x1024 px, and more.
+_AT_ONCE = 2**22
 
 
 def lbfgs_start():
@@ -59,8 +61,12 @@ def _two_loop(gradient, pairs_s, pairs_y):
     count = len(pairs_s)
     if not count:
         return gradient
-    basis = tf.stack([tf.reshape(v, [-1]) for v in (*pairs_s, *pairs_y, gradient)])
-    products = tf.matmul(basis, basis, transpose_b=True).numpy().astype(np.float64)
+    vectors = [tf.reshape(v, [-1]) for v in (*pairs_s, *pairs_y, gradient)]
+    # Long vectors are stacked piece by piece, twice, so that the history does not lie in memory twice.
+    whole = [tf.stack(vectors)] if vectors[0].shape[0] <= _AT_ONCE else None
+    products = sum(
+        tf.matmul(basis, basis, transpose_b=True).numpy().astype(np.float64) for basis in whole or _pieces(vectors)
+    )
     weights = np.zeros(2 * count + 1)
     weights[-1] = 1.0
     alphas = np.zeros(count)
@@ -71,7 +77,15 @@ def _two_loop(gradient, pairs_s, pairs_y):
     weights *= products[count - 1, newest] / products[newest, newest]
     for i in range(count):
         weights[i] += alphas[i] - products[count + i] @ weights / products[i, count + i]
-    return tf.reshape(tf.linalg.matvec(basis, tf.constant(weights, tf.float32), transpose_a=True), gradient.shape)
+    weights = tf.constant(weights, tf.float32)
+    parts = [tf.linalg.matvec(basis, weights, transpose_a=True) for basis in whole or _pieces(vectors)]
+    return tf.reshape(tf.concat(parts, 0), gradient.shape)
+
+
+def _pieces(vectors):
+    """The vectors stacked, piece by piece."""
+    for start in range(0, vectors[0].shape[0], _AT_ONCE):
+        yield tf.stack([vector[start:start + _AT_ONCE] for vector in vectors])
 
 
 def adam_start(image):

@@ -138,6 +138,11 @@ class GatysSettings(Look):
             raise InputError("content_layers is empty; name a layer such as relu4_2 or set content_weight to 0.")
         if not self.style_layers and self.style_weight:
             raise InputError("style_layers is empty; name a layer such as relu3_1 or set style_weight to 0.")
+        if self.tiled == "yes" and self.style_statistic != "gram":
+            raise InputError(
+                f"tiled='yes' needs style_statistic='gram'; received {self.style_statistic!r}; "
+                "use that or tiled='auto'."
+            )
 
 
 PRESETS = {

@@ -18,17 +18,27 @@ _SAMPLES = 1024  # about so many positions on a regular grid: kernel sums cost s
 _DEGREE, _OFFSET = 3, 1.0
 
 
-def gram_matrix(features):
+def gram_matrix(features, guide=None):
     """Second moments of the channels: G_ij = sum_k F_ik F_jk / M (CVPR 2016, eq. 3, divided by M).
 
     Args:
         features: (N, H, W, C). M = H W positions; dividing by it lets pictures of unlike sizes compare.
+        guide: (N, H, W), how much each position counts, at least 0: G_ij = sum_k T_k F_ik F_jk / sum_k T_k. None counts
+            all alike. Where it is 0 everywhere, so is G.
 
     Returns:
         (N, C, C) float32. Its first derivatives are exact, its second ones are not.
+
+    Source: guided Gram matrices, Gatys et al. 2017 (arXiv:1611.07865), section 4. Differs: their guidance channels
+    multiply the features, so T here is the square of theirs: a soft edge then counts by its share.
     """
     rows, positions = _positions(features)
-    gram = ops.matmul(ops.transpose(ops.stop_gradient(rows), (0, 2, 1)), rows) / positions
+    counted = ops.stop_gradient(rows)
+    if guide is not None:
+        guide = ops.reshape(ops.cast(guide, "float32"), (ops.shape(guide)[0], -1, 1))
+        counted = counted * guide
+        positions = ops.maximum(ops.sum(guide, axis=1, keepdims=True), _TINY)
+    gram = ops.matmul(ops.transpose(counted, (0, 2, 1)), rows) / positions
     # The derivative goes through one of the two equal factors and is doubled: half the time and memory of both.
     doubled = 2 * gram - ops.stop_gradient(gram)
     return (doubled + ops.transpose(doubled, (0, 2, 1))) / 2
