@@ -23,6 +23,7 @@ INPUTS = {
     "stylize": ("content_image", "style_image", "strength"),
     "style_code": ("style_image",),
     "stylize_code": ("content_image", "style_code"),
+    "stylize_look": ("content_image", "style_code", "masks", "strength", "color"),
     "stylize_bytes": ("content_bytes", "style_bytes", "strength"),
 }
 
@@ -94,7 +95,7 @@ def test_only_variables_of_its_own(network_file):
     stored = {id(v) for part in (module.reader, module.predictor, module.transformer) for v in part.stored.values()}
     assert {id(v) for v in module.variables} == stored
     assert {type(part).__name__ for part in module.submodules} == {"StoredVGG", "StoredNetwork"}
-    assert module.bounds == {"most_pixels": 2**21, "most_pictures": 16}
+    assert module.bounds == {"most_pixels": 2**21, "most_pictures": 16, "most_styles": 8}
 
 
 # The same pictures as Python's

@@ -48,7 +48,9 @@ def test_the_cards_signatures(told):
         "outputs": {"stylized_image": "float32 [-1, -1, -1, 3]"},
     }
     assert content["signatures"]["stylize_bytes"]["outputs"] == {"stylized_bytes": "string [-1]"}
-    assert set(content["signatures"]) == {"serving_default", "stylize", "style_code", "stylize_code", "stylize_bytes"}
+    assert set(content["signatures"]) == {
+        "serving_default", "stylize", "style_code", "stylize_code", "stylize_look", "stylize_bytes"
+    }
 
 
 def test_the_cards_hashes_are_of_the_weights(told, network_file):

@@ -14,6 +14,7 @@ from PIL import Image
 from tfstyle import images
 from tfstyle.controls import read_style
 from tfstyle.export import graph
+from tfstyle.look import Look
 
 BOUNDS = graph.Bounds(pixels=80 * 60, pictures=3)
 INT, STRING = tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.string)
@@ -77,7 +78,7 @@ def test_fitted_as_python_fits(height, width, side):
 ])
 def test_a_style_is_looked_at_as_python_does(shape, side):
     picture = noise(*shape) / np.float32(255)
-    wanted = read_style(picture, None, side).rgb
+    wanted = read_style(picture, Look(), side).rgb
     found = scaled(tf.constant(picture[None]), *integers(side)).numpy()
     assert found.shape == (1, *wanted.shape)
     # Positions in float32: along hundreds of pixels of noise the error grows.

@@ -137,10 +137,19 @@ def asked(name):
     if name == "gatys":
         few = {"steps": np.int32([3]), **{f"{kind}_weight": np.float32([2]) for kind in ("content", "style", "tv")}}
         yield "optimize", pictures | few
+        yield "optimize_look", few | {
+            "content_image": content, "style_image": np.stack([style, style[:, ::-1]], axis=1),
+            "weights": np.float32([[1, 2]]), "strength": np.float32([0.5]), "color": np.array(["match"], object),
+        }
         yield "optimize_bytes", files | few
         return
     yield "style_code", {"style_image": style}
-    yield "stylize_code", {"content_image": content, "style_code": np.linspace(-1, 1, 100, dtype=np.float32)[None]}
+    code = np.linspace(-1, 1, 100, dtype=np.float32)[None]
+    yield "stylize_code", {"content_image": content, "style_code": code}
+    yield "stylize_look", {
+        "content_image": content, "style_code": np.stack([code, -code], axis=1), "color": np.array(["match"], object),
+        "masks": np.linspace(0, 1, 48, dtype=np.float32).reshape(1, 2, 4, 6), "strength": np.float32([0.5]),
+    }
     yield "stylize", pictures | {"strength": np.float32([0.5])}
     yield "stylize_bytes", files | {"strength": np.float32([0.5])}
 
@@ -190,7 +199,7 @@ def test_what_is_committed_loads_as_tf_hubs_module_does():
 @pytest.mark.slow
 def test_the_optimizer_is_exported(tmp_path):
     path, differences = savedmodel.export("gatys", tmp_path)
-    assert path == tmp_path / "gatys" / "1" and len(differences) == 10
+    assert path == tmp_path / "gatys" / "1" and len(differences) == 14
     content = json.loads((path / card.FILE).read_text(encoding="utf-8"))
     assert content["pictures"] | {"most_pixels": 2**20, "most_steps": 500} == content["pictures"]
     assert content["differences_from_python"].keys() == differences.keys()

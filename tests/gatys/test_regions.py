@@ -92,10 +92,8 @@ def test_the_values_are_those_of_each_region(tiny_vgg, photo, painting, other_pa
         wanted = 0.0
         for area, *place, style in regions:
             mine, own = (gram(picture, name, *place, stride) for picture in (image, photo))
-            away = float(style_distance(mine, own))
-            if style is not None:
-                away = 0.25 * away + 0.75 * float(style_distance(mine, gram(style, name, None, None, stride)))
-            wanted += area * away
+            target = own if style is None else 0.25 * own + 0.75 * gram(style, name, None, None, stride)
+            wanted += area * float(style_distance(mine, target))
         np.testing.assert_allclose(raw[f"style/{name}"], wanted, rtol=1e-4)
 
 

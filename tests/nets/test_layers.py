@@ -285,3 +285,19 @@ def test_layers_are_written_and_read(layer):
     assert config["registered_name"].startswith("tfstyle>")
     again = keras.saving.deserialize_keras_object(config)
     assert type(again) is type(layer) and again.get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize("conditional", [True, False])
+def test_weights_of_norms_are_not_rounded_under_a_mixed_policy(conditional):
+    """1.001 is no bfloat16: rounded, it would be 1."""
+    layer = (ConditionalInstanceNormalization if conditional else InstanceNormalization)(dtype="mixed_bfloat16")
+    x = keras.Input((None, None, 3))
+    inputs = [x, keras.Input((2,))] if conditional else [x]
+    model = keras.Model(inputs if conditional else x, layer(*inputs))
+    shift = layer.shift_bias if conditional else layer.shift
+    shift.assign([1.001, 2.003, 4.01])
+    seen = []
+    layer.call = lambda *given, call=layer.call: seen.append(np.asarray(shift + 0.0)) or call(*given)
+    given = [np.zeros((1, 4, 4, 3), np.float32), np.zeros((1, 2), np.float32)]
+    model(given if conditional else given[0])
+    np.testing.assert_allclose(seen[0].astype(np.float32), [1.001, 2.003, 4.01], rtol=1e-6)

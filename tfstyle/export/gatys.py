@@ -8,12 +8,14 @@ import functools
 
 import tensorflow as tf
 
-from tfstyle.export import graph, lbfgs
+from tfstyle.export import controls, graph, lbfgs
 from tfstyle.export.stored import StoredVGG
 from tfstyle.gatys.objective import Measures, Objective
 from tfstyle.gatys.pyramid import COARSEST
 from tfstyle.gatys.settings import GatysSettings
+from tfstyle.gatys.targets import mixed
 from tfstyle.images import LEAST_SIDE
+from tfstyle.losses import style_distance
 
 __all__ = ["BOUNDS", "MOST_STEPS", "MOST_WORK", "GatysModule"]
 
@@ -37,7 +39,7 @@ class GatysModule(tf.Module):
         super().__init__(name="gatys")
         self._bounds, self._most_steps = bounds, most_steps
         self.bounds = {"most_pixels": bounds.pixels, "most_pictures": bounds.pictures, "most_steps": most_steps,
-                       "most_work": MOST_WORK}
+                       "most_work": MOST_WORK, "most_styles": controls.MOST_STYLES}
         self._defaults = GatysSettings()
         # Weights of a request multiply the terms of these settings.
         self._settings = dataclasses.replace(self._defaults, **{f"{kind}_weight": 1.0 for kind in _KINDS})
@@ -58,6 +60,8 @@ class GatysModule(tf.Module):
         content_file, style_file = (tf.TensorSpec((None,), tf.string, f"{name}_bytes") for name in ("content", "style"))
         steps = tf.TensorSpec((None,), tf.int32, "steps")
         weights = [tf.TensorSpec((None,), name=f"{kind}_weight") for kind in _KINDS]
+        several, shares = tf.TensorSpec((None,) * 5, name="style_image"), tf.TensorSpec((None, None), name="weights")
+        strength, color = tf.TensorSpec((None,), name="strength"), tf.TensorSpec((None,), tf.string, "color")
 
         @tf.function(input_signature=[content, style], autograph=False)
         def serving_default(content_image, style_image):
@@ -68,6 +72,21 @@ class GatysModule(tf.Module):
             settings = self._checked(steps, content_weight, style_weight, tv_weight)
             requests = graph.picture_pairs(content_image, style_image, self._bounds, *settings)
             return {"stylized_image": self._optimized(requests)}
+
+        @tf.function(input_signature=[content, several, shares, steps, *weights, strength, color], autograph=False)
+        def optimize_look(content_image, style_image, weights, steps, content_weight, style_weight, tv_weight, strength,
+                          color):
+            settings = self._checked(steps, content_weight, style_weight, tv_weight)
+            strength, color = controls.checked_strength(strength), controls.checked_colors(color)
+            content = graph.pictures(content_image, "content_image", self._bounds)
+            styles = controls.checked_styles(style_image, self._bounds)
+            weights = controls.checked_weights(weights, tf.shape(styles)[1])
+            requests = graph.same_count(
+                ("content_image", content), ("style_image", styles), ("weights", weights), *settings,
+                ("strength", strength), ("color", color),
+            )
+            count = tf.shape(content)[0]
+            return {"stylized_image": graph.one_by_one(lambda one: self._looked(*one, count), requests, _PICTURE)}
 
         @tf.function(input_signature=[content_file, style_file, steps, *weights], autograph=False)
         def optimize_bytes(content_bytes, style_bytes, steps, content_weight, style_weight, tv_weight):
@@ -80,7 +99,7 @@ class GatysModule(tf.Module):
                 lambda one: self._painted_file(one, count), requests, tf.TensorSpec((), tf.string)
             )}
 
-        found = (serving_default, optimize, optimize_bytes)
+        found = (serving_default, optimize, optimize_look, optimize_bytes)
         return {function.__name__: function for function in found}
 
     def _checked(self, steps, *weights):
@@ -110,10 +129,27 @@ class GatysModule(tf.Module):
         return graph.encoded(self._painted(content, style, *settings, count), is_png)
 
     def _painted(self, content, style, steps, content_weight, style_weight, tv_weight, count):
+        """One picture (H, W, 3) in one style (h, w, 3), seen at the content's long side."""
+        style = graph.scaled_to(style[None], tf.reduce_max(tf.shape(content)), self._bounds)
+        settings = steps, content_weight, style_weight, tv_weight
+        return self._mixed(content, style, tf.constant([1.0]), tf.constant(1.0), *settings, count)
+
+    def _looked(self, content, styles, weights, steps, content_weight, style_weight, tv_weight, strength, color, count):
+        """One picture in the mean of several styles (S, h, w, 3), seen at their own size, as its look is asked for."""
+        def paint():
+            settings = steps, content_weight, style_weight, strength * tv_weight
+            painted = self._mixed(content, styles, weights, strength, *settings, count)
+            return controls.finished(painted, content, color, tf.ones_like(content[None, ..., 0]))
+
+        return tf.cond(strength > 0, paint, lambda: content)
+
+    def _mixed(self, content, styles, style_weights, strength, steps, content_weight, style_weight, tv_weight, count):
         """One picture (H, W, 3) by coarse-to-fine optimization, as `tfstyle.gatys.loop` does it.
 
         Args:
-            content, style: (H, W, 3) and (h, w, 3) float32 in [0, 1].
+            content, styles: (H, W, 3) and (S, h, w, 3) float32 in [0, 1].
+            style_weights: (S,) float32 that sum to 1.
+            strength: float32, of the styles' statistics over the content's own.
             steps: int32, evaluations at each scale; 0 takes those of the default settings, coarse to fine.
             content_weight, style_weight, tv_weight: float32.
             count: int32, pictures in the request.
@@ -134,10 +170,7 @@ class GatysModule(tf.Module):
             weights = tf.stack([content_weight, style_weight, tv_weight])
         content = content[None]
         long_side = tf.maximum(height, width)
-        style = graph.scaled_to(style[None], long_side, self._bounds)
-        objective = Objective(
-            self._settings, (1.0,), features=functools.partial(self.vgg, self.vgg.widened())
-        )
+        objective = _Mixture(self._settings, style_weights, features=functools.partial(self.vgg, self.vgg.widened()))
 
         def at_scale(index, before):
             halvings = tf.cast(scales - 1 - index, tf.float64)
@@ -145,9 +178,7 @@ class GatysModule(tf.Module):
             photo = graph.resized(content, *fine)
             start = tf.cond(tf.equal(index, 0), lambda: photo, lambda: _enlarged(before, photo, weights[0]))
             factor = tf.cast(tf.reduce_max(fine), tf.float64) / tf.cast(long_side, tf.float64)
-            targets = (
-                objective.look(objective.whole_steps(photo)), objective.look(_shrunk(style, factor))
-            )
+            targets = objective.targets(photo, styles, strength, factor)
             count = steps[tf.minimum(index, tf.size(steps) - 1)]
             return index + 1, _optimized(objective, start, *targets, count, weights, self._settings.history)
 
@@ -159,14 +190,44 @@ class GatysModule(tf.Module):
         return tf.ensure_shape(tf.clip_by_value(painted[0], 0.0, 1.0), (None, None, 3))
 
 
-def _optimized(objective, start, content, style, steps, weights, history):
+class _Mixture(Objective):
+    """The losses where it is not known before a request how many styles there are: their statistics are stacked."""
+
+    def targets(self, photo, styles, strength, factor):
+        """`Measures` of the photo (1, H, W, 3), and those of styles (S, h, w, 3) resized by a factor with it.
+
+        At a strength below 1 the styles' are mixed with the photo's own, as `tfstyle.gatys.targets` does it.
+        """
+        own = self.look(self.whole_steps(photo))
+
+        def look(style):
+            return [statistic[0] for statistic in self.look(_shrunk(style[None], factor)).style]
+
+        specs = [tf.TensorSpec(statistic.shape[1:]) for statistic in own.style]
+        found = tf.map_fn(look, styles, parallel_iterations=1, fn_output_signature=specs)
+        return own, Measures([], mixed(found, own.style, strength), [])
+
+    def style_losses(self, found, content, styles):
+        """The mean over the styles by their weights."""
+        raw = {}
+        for index, name in enumerate(self.style_layers):
+            def distance(target, found=found.style[index]):
+                return style_distance(
+                    found, target[None], self.settings.style_statistic, self.settings.style_normalization
+                )
+
+            distances = tf.vectorized_map(distance, styles.style[index])
+            raw[f"style/{name}"] = tf.reduce_sum(self.style_weights * distances)
+        return raw
+
+
+def _optimized(objective, start, content, styles, steps, weights, history):
     """The picture of least loss among so many evaluations from `start` (1, H, W, 3) on."""
 
     def value_and_gradient(image):
         with tf.GradientTape() as tape:
             tape.watch(image)
-            raw = objective.losses(image, objective.look(objective.whole_steps(image)), content,
-                                   [Measures([], style.style, [])])
+            raw = objective.losses(image, objective.look(objective.whole_steps(image)), content, styles)
             shares = {kind: 0.0 for kind in _KINDS}
             for name, share in objective.terms.items():
                 shares[name.partition("/")[0]] += share * raw[name]

@@ -11,8 +11,8 @@ import tensorflow as tf
 from tfstyle.images import LEAST_SIDE
 
 __all__ = [
-    "PICTURES", "SPEC", "Bounds", "codes", "decoded", "encoded", "fitted", "in_portions", "one_by_one", "picture_pairs",
-    "pictures", "refuse_unless", "requests", "resized", "same_count", "scaled_to",
+    "OVERSHOOT", "PICTURES", "SPEC", "Bounds", "codes", "decoded", "encoded", "fitted", "in_portions", "one_by_one",
+    "picture_pairs", "pictures", "refuse_unless", "requests", "resized", "same_count", "scaled_to",
 ]
 
 # Four free sides: the number of channels is refused by the graph's own sentence, not by a runtime's shape check.
@@ -23,7 +23,7 @@ _AT_ONCE = 2**20
 # A square painting beside a content of the most pixels and 2:1 has twice as many.
 _STYLE_ROOM = 2
 # How far outside [0, 1] resampled pictures may stray; what was meant as 0..255 or [-1, 1] strays further.
-_OVERSHOOT = 0.1
+OVERSHOOT = 0.1
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 
 
@@ -41,8 +41,11 @@ class Bounds(NamedTuple):
 
 
 def refuse_unless(condition, sentence, *values):
-    """Operations for `tf.control_dependencies` that fail with a sentence, its {} filled by tensors, unless it holds."""
-    told = tf.strings.format(sentence, values) if values else tf.constant(sentence)
+    """Operations for `tf.control_dependencies` that fail with a sentence, its {} filled by tensors, unless it holds.
+
+    Strings would be told in quotes and with backslashes: a sentence with them is to be a string tensor itself.
+    """
+    told = tf.strings.format(sentence, values) if values else tf.convert_to_tensor(sentence)
     return [tf.debugging.Assert(condition, [told])]
 
 
@@ -93,7 +96,7 @@ def pictures(pictures, name, bounds):
         low, high = tf.reduce_min(pictures), tf.reduce_max(pictures)
         finite = tf.reduce_all(tf.math.is_finite(pictures))
         values = refuse_unless(
-            finite & (low >= -_OVERSHOOT) & (high <= 1 + _OVERSHOOT),
+            finite & (low >= -OVERSHOOT) & (high <= 1 + OVERSHOOT),
             f"{name} must be float32 in [0, 1], all of it finite; received {{}} to {{}}.", low, high,
         )
     with tf.control_dependencies(values):
@@ -101,21 +104,21 @@ def pictures(pictures, name, bounds):
 
 
 def codes(code, size, most, otherwise):
-    """Style codes (N, size), refused unless their numbers are so many and from -most to most.
+    """Style codes (..., size), refused unless their numbers are so many and from -most to most.
 
     Args:
         otherwise: what to do about them, for the sentence.
     """
     with tf.control_dependencies(refuse_unless(
-        tf.equal(tf.shape(code)[1], size), f"style_code must have {size} numbers a picture; received {{}}.",
-        tf.shape(code)[1],
+        tf.equal(tf.shape(code)[-1], size), f"style_code must have {size} numbers a picture; received {{}}.",
+        tf.shape(code)[-1],
     )):
         small = refuse_unless(
             tf.reduce_all(tf.abs(code) <= most),  # which is false of NaN
             f"style_code must be from -{most} to {most}, all of it finite; {otherwise}.",
         )
     with tf.control_dependencies(small):
-        return tf.ensure_shape(code, (None, size))
+        return tf.ensure_shape(code, (*code.shape[:-1], size))
 
 
 def decoded(content, name, bounds):

@@ -10,6 +10,8 @@ from tfstyle.export import ExportError, loaders, single, translation
 from tfstyle.gatys.loop import optimize
 from tfstyle.gatys.objective import Objective
 from tfstyle.gatys.settings import GatysSettings
+from tfstyle.images.masks import read_masks
+from tfstyle.look import Look, finished, painted
 from tfstyle.stylizer import ArbitraryStylizer
 
 __all__ = ["PICTURES", "check_arbitrary", "check_gatys", "check_single", "check_translation"]
@@ -21,6 +23,9 @@ PICTURES = tuple(pathlib.Path(__file__).parent / "pictures" / name for name in (
 # other makes may amplify more than the shipped one.
 _ARBITRARY = {"float32": 1e-5, "bfloat16": 0.05}
 _OTHER = 1e-4
+# Where colors are matched, they may be moved as many times as far apart.
+_APART = 4
+_LOOKS = (Look(), Look(strength=0.5, color="luminance"), Look(strength=0.5, color="match", color_when="after"))
 _SINGLE = {"float32": 1e-4, "bfloat16": 0.05}
 # The optimizer: after one step; on average after ten, which amplify every rounding; of the final loss.
 _ONE_STEP, _TEN_STEPS, _LOSS = 1e-5, 1 / 255, 0.01
@@ -65,7 +70,28 @@ def check_arbitrary(path, settings):
                 _tell(told, f"{loader} stylize_bytes", np.abs(_read(found) - half).max(), max(most, _EIGHT_BITS))
             for what, (found, wanted) in pairs.items():
                 _tell(told, what, np.abs(found - wanted).max(), most)
+            codes = np.concatenate([code, [stylizer.style_code(1 - style[0], max(shape))]])
+            for look in _LOOKS:
+                given, wanted = _looked(stylizer, content, codes, look)
+                for loader, call in (("tensorflow", two), ("session", session)):
+                    found = call("stylize_look", **given)["stylized_image"][0]
+                    _tell(told, f"{loader} stylize_look", np.abs(found - wanted).max(), _APART * most)
     return told
+
+
+def _looked(stylizer, content, codes, look):
+    """A request of two styles that share a photo (1, H, W, 3), with soft edges; and what Python answers to it."""
+    across = np.linspace(0, 255, content.shape[2]).astype(np.uint8)
+    masks = [np.broadcast_to(row, content.shape[1:3]) for row in (across, 200 - np.minimum(across, 200))]
+
+    def paint(given):
+        return stylizer.stylize_batch(np.stack([given, given]), codes, look.strength)
+
+    given = {
+        "content_image": content, "style_code": codes[None], "masks": np.stack(masks)[None].astype(np.float32) / 255,
+        "strength": np.float32([look.strength]), "color": np.array([look.color], object),
+    }
+    return given, painted(content[0], look, read_masks(masks, content.shape[1:3], 2), paint)
 
 
 def check_gatys(path):
@@ -96,6 +122,12 @@ def check_gatys(path):
                     files = {"content_bytes": [_png(content)], "style_bytes": [_png(style)], "steps": np.int32([steps])}
                     filed = _read(call("optimize_bytes", **files, **weights)["stylized_bytes"])[0]
                     _tell(told, f"{loader}, optimize_bytes", np.abs(filed - found).max(), _EIGHT_BITS)
+        for steps, strength, measure, most in ((2, 1.0, np.max, _ONE_STEP), (11, 0.7, np.mean, _TEN_STEPS)):
+            given, wanted = _mixture(steps, strength)
+            for loader, call in calls:
+                found = call("optimize_look", **given, **weights)["stylized_image"][0]
+                difference = measure(np.abs(found - wanted))
+                _tell(told, f"{loader}, optimize_look, {steps - 1} steps", difference, _APART * most)
         content, style = _pair(96)
         settings = GatysSettings(size=None, precision="float32")
         wanted = optimize(content[0], [style[0]], settings).image
@@ -104,6 +136,21 @@ def check_gatys(path):
             found = call("serving_default", content_image=content, style_image=style)["stylized_image"][0]
             _tell(told, f"{loader}, final loss", abs(_loss(settings, found, content[0], style[0]) / loss - 1), _LOSS)
     return told
+
+
+def _mixture(steps, strength):
+    """A request of two styles, smaller than the photo; and what Python answers to it."""
+    (content,), (style,) = _pair(128)
+    styles, shares = [images.resize(one, (64, 80)) for one in (style, 1 - style)], np.float32([0.75, 0.25])
+    settings = GatysSettings(
+        size=None, style_size=80, steps=(steps,), strength=strength, color="match", color_when="after",
+        precision="float32",
+    )
+    given = {
+        "content_image": content[None], "style_image": np.stack(styles)[None], "weights": shares[None],
+        "steps": np.int32([steps]), "strength": np.float32([strength]), "color": np.array([settings.color], object),
+    }
+    return given, finished(optimize(content, styles, settings, style_weights=shares).image, content, settings)
 
 
 def check_single(path, name, settings):

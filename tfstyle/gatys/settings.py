@@ -117,6 +117,8 @@ class GatysSettings(Look):
 
     def __post_init__(self):
         super().__post_init__()
+        if self.strength < 1 and self.style_statistic == "mmd":
+            raise InputError("strength below 1 needs a statistic that can be mixed, and mmd's samples cannot; use gram.")
         if not self.steps:
             raise InputError("steps is empty; give the evaluations at each scale, such as 120,80.")
         if self.content_weight == 0 and self.style_weight == 0:

@@ -80,8 +80,8 @@ def covered(guide):
 def targets(index, strength, style_weights, content, styles, guide=None):
     """Targets of one style layer.
 
-    Below a strength of 1 the photo joins as another style, so that at 0 it is itself the best picture, as mixed codes
-    do it in one-pass networks. Each region weighs as much of the picture as it covers, so that every pixel is drawn as
+    Below a strength of 1 each statistic is mixed with the photo's own, so that at 0 the photo is itself the best picture,
+    as codes are mixed in one-pass networks. Each region weighs as much of the picture as it covers, so that every pixel is drawn as
     hard as without regions; the last is drawn to the photo alone.
 
     Args:
@@ -96,11 +96,20 @@ def targets(index, strength, style_weights, content, styles, guide=None):
         List of `Target`.
     """
     if guide is None:
-        found = [Target(0, strength * weight, style.style[index]) for weight, style in zip(style_weights, styles)]
-        return found if strength == 1 else [*found, Target(0, 1 - strength, content.style[index])]
-    weights, own, found = tf.unstack(covered(guide)), content.style[index], []
-    for region, (weight, style) in enumerate(zip(weights, styles)):
-        found.append(Target(region, strength * weight, style.style[index]))
-        if strength < 1:
-            found.append(Target(region, (1 - strength) * weight, own[region]))
+        own = content.style[index] if content and content.style else None
+        return [
+            Target(0, weight, mixed(style.style[index], own, strength)) for weight, style in zip(style_weights, styles)
+        ]
+    weights, own = tf.unstack(covered(guide)), content.style[index]
+    found = [
+        Target(region, weight, mixed(style.style[index], own[region], strength))
+        for region, (weight, style) in enumerate(zip(weights, styles))
+    ]
     return [*found, Target(len(styles), weights[-1], own[-1])]
+
+
+def mixed(statistic, own, strength):
+    """A style's statistic and the photo's own, in between by the strength of the style: float, or float32 scalar."""
+    if isinstance(strength, (int, float)) and strength == 1:
+        return statistic
+    return tf.nest.map_structure(lambda theirs, mine: mine + strength * (theirs - mine), statistic, own)

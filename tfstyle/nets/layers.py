@@ -56,16 +56,16 @@ class ConditionalInstanceNormalization(kl.Layer):
     """
 
     def __init__(self, epsilon=1e-5, **kwargs):
-        super().__init__(autocast=False, **kwargs)  # code and weights stay float32 under a mixed policy, too
+        super().__init__(autocast=False, **kwargs)  # the code stays float32 under a mixed policy, as the weights do
         self.epsilon = epsilon
 
     def build(self, x_shape, code_shape):
         channels = x_shape[-1]
         small = keras.initializers.VarianceScaling(0.1)
-        self.scale_kernel = self.add_weight((code_shape[-1], channels), small, name="scale_kernel")
-        self.scale_bias = self.add_weight((channels,), "ones", name="scale_bias")
-        self.shift_kernel = self.add_weight((code_shape[-1], channels), small, name="shift_kernel")
-        self.shift_bias = self.add_weight((channels,), "zeros", name="shift_bias")
+        self.scale_kernel = self.add_weight((code_shape[-1], channels), small, name="scale_kernel", autocast=False)
+        self.scale_bias = self.add_weight((channels,), "ones", name="scale_bias", autocast=False)
+        self.shift_kernel = self.add_weight((code_shape[-1], channels), small, name="shift_kernel", autocast=False)
+        self.shift_bias = self.add_weight((channels,), "zeros", name="shift_bias", autocast=False)
 
     def call(self, x, code):
         code = ops.cast(code, "float32")
@@ -101,8 +101,8 @@ class InstanceNormalization(kl.Layer):
 
     def build(self, input_shape):
         if self.affine:
-            self.scale = self.add_weight((input_shape[-1],), "ones", name="scale")
-            self.shift = self.add_weight((input_shape[-1],), "zeros", name="shift")
+            self.scale = self.add_weight((input_shape[-1],), "ones", name="scale", autocast=False)
+            self.shift = self.add_weight((input_shape[-1],), "zeros", name="shift", autocast=False)
 
     def call(self, x):
         scale, shift = (ops.cast(v, "float32") for v in (self.scale, self.shift)) if self.affine else (1.0, 0.0)
