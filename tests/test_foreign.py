@@ -55,8 +55,11 @@ def test_a_saved_model_of_the_contract(saved_model, photo, broad_painting, refus
     image = foreign.stylize(np.dstack([photo, photo[..., 0]]), broad_painting, size=None)
     assert image.mode == "RGBA" and image.size == (61, 45)
     check_painted(image, photo)
-    assert "cannot be called as model(content, style)[0] with pictures of 61x45 and 128x128 px" in refusal(
-        foreign.stylize, photo, broad_painting, size=None, style_size=128)
+    for smaller in ({"style_size": 128}, {"style_scale": 0.5}):
+        assert "cannot be called as model(content, style)[0] with pictures of 61x45 and 128x128 px" in refusal(
+            foreign.stylize, photo, broad_painting, size=None, **smaller)
+    assert "cannot be run in strips; leave tiled out." in refusal(
+        foreign.stylize, photo, broad_painting, size=None, tiled="yes")
 
 
 def test_what_a_foreign_model_has_not(saved_model, photo, painting, refusal):

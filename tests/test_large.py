@@ -93,6 +93,25 @@ def test_alpha_is_kept(engine, picture, painting):
     assert painted.mode == "RGBA" and (np.asarray(painted)[..., 3] == 200).all()
 
 
+def test_light_and_palette_need_no_strips(engine, picture, painting):
+    strips, whole = both(lambda **more: engine.stylize(picture, painting, photoreal=True, **more))
+    np.testing.assert_array_equal(strips, whole)
+
+
+def test_what_the_look_takes_is_counted(engine, monkeypatch):
+    """What fits as it is does not fit with another way to color, with many regions, or at half the strength."""
+    def asked(regions=0, **look):
+        return large.in_strips(engine._network, engine._need, (3000, 4000), Look(tiled="yes", **look), regions)
+
+    monkeypatch.setattr(running, "available", lambda: running.BASE + 12 * 10**6 * 45)
+    assert asked() and asked(color="match", color_when="before")
+    for look in ({"color": "histogram", "color_when": "after"}, {"regions": 10}, {"strength": 0.5}):
+        with pytest.raises(tfstyle.InputError, match="needs about .* GiB"):
+            asked(**look)
+    with pytest.raises(tfstyle.InputError, match="needs about .* GiB"):
+        asked(photoreal=True)
+
+
 def test_what_decides(engine, monkeypatch):
     """Whole up to 2 GiB, or what is free; the user has the last word."""
 

@@ -46,10 +46,13 @@ def test_by_default_nothing_is_done(photo, painting):
 
 @pytest.mark.parametrize("color", COLORS[1:])
 def test_auto_is_before_for_pictures_and_after_for_codes(color):
-    look = Look(color=color)
-    assert settled(look, True).color_when == "before" and settled(look, False).color_when == "after"
+    look, code = Look(color=color), np.zeros(100, np.float32)
+    assert settled(look, ["a.jpg", np.zeros((20, 20, 3))]).color_when == "before"
+    assert settled(look, ["a.jpg", code]).color_when == settled(look, []).color_when == "after"
     explicit = Look(color=color, color_when="after")
-    assert settled(explicit, True) is explicit
+    assert settled(explicit, ["a.jpg"]) is explicit
+    with pytest.raises(InputError, match="color_when='before' recolors style pictures, and a code was given"):
+        settled(Look(color=color, color_when="before"), [code])
 
 
 def test_luminance_before_makes_both_gray_and_alike(photo, painting):

@@ -5,12 +5,12 @@ import numpy as np
 from tfstyle import images
 from tfstyle.checks import InputError
 from tfstyle.controls import MOST_SEEN
-from tfstyle.moments import MARGIN, MomentsReader
+from tfstyle.moments import AT_ONCE, MARGIN, MomentsReader
 from tfstyle.nets.arbitrary import PREDICTOR_LAYERS
 from tfstyle.nets.vgg import layer_info
-from tfstyle.running import AT_ONCE, BASE, in_portions, traced_pictures
+from tfstyle.running import BASE, in_portions, traced_pictures
 
-__all__ = ["CodeReader", "is_code", "reduced"]
+__all__ = ["CodeReader", "reduced"]
 
 # Memory, measured: bytes a pixel in VGG-19 to relu4_1, and in Inception-v3 to Mixed_6e.
 _MEASURE = {"float32": 900, "bfloat16": 600}
@@ -77,11 +77,6 @@ class CodeReader:
         if self._sees_pictures:
             return BASE + pixels * (100 + _LOOK)
         return BASE + pixels * 100 + min(pixels, AT_ONCE + 2 * MARGIN * width) * _MEASURE[self._dtype]
-
-
-def is_code(style):
-    """Whether a style is a code rather than a picture."""
-    return getattr(style, "ndim", None) == 1
 
 
 def reduced(picture):

@@ -10,7 +10,7 @@ from tfstyle.foreign import served
 from tfstyle.images.files import pixels
 from tfstyle.images.masks import read_masks
 from tfstyle.large import in_strips, painted_large
-from tfstyle.look import painted, painted_size, settled
+from tfstyle.look import painted, settled
 from tfstyle.machine import limit_arenas, resolve
 from tfstyle.nets import fast_style_transfer, network_files
 from tfstyle.nets.feedforward import FeedForwardConfig
@@ -80,12 +80,14 @@ class FeedForwardStylizer:
         Raises:
             InputError: a picture or setting that does not work, a side below `least_side`, or too little memory.
         """
-        controls = settled(controls_of({"size": size, **look}), False)
+        controls = settled(controls_of({"size": size, **look}), [])
         check_one_style(self.model, None, None, controls)
         rgb, alpha = pixels(content, name="content picture", size=size)
         shares = None if masks is None else read_masks(masks, rgb.shape[:2], 1)
-        shape = images.fitted_shape(*rgb.shape[:2], painted_size(controls, max(rgb.shape[:2])))
-        if min(shape) >= self.least_side and in_strips(self._network, self._need, shape, controls):
+        regions = 0 if shares is None else 1
+        if min(rgb.shape[:2]) >= self.least_side and in_strips(
+            self._network, self._need, rgb.shape[:2], controls, regions
+        ):
             return images.to_pil(painted_large(self._network, rgb, [None], None, shares, controls, alpha), alpha)
         photo = images.read(rgb).rgb
         return images.to_pil(painted(photo, controls, shares, lambda given: self._painted(given[None]), alpha), alpha)

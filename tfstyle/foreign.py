@@ -15,7 +15,7 @@ import tensorflow as tf
 from tfstyle import images
 from tfstyle.checks import InputError
 
-__all__ = ["ForeignModel", "asked", "loaded", "served"]
+__all__ = ["STYLE_SIDE", "ForeignModel", "asked", "loaded", "served"]
 
 STYLE_SIDE = 256
 STRIDE = 16  # rounding up to a multiple of it is a frame to be cut off; more is another size

@@ -1,46 +1,77 @@
 """Large pictures painted by our networks: strip by strip, with what is asked of their look."""
 
 import contextlib
+import math
 
 import numpy as np
 
 from tfstyle import images
 from tfstyle.checks import InputError
-from tfstyle.look import blended, finished, photo_given
+from tfstyle.look import blended, finished, painted_size, photo_given
 from tfstyle.machine import available
 from tfstyle.running import BASE, check_fits
-from tfstyle.strips import painted_rows, peak, supports
+from tfstyle.scratch import check_room
+from tfstyle.strips import painted_rows, peak, scratch_bytes, supports
 
 __all__ = ["in_strips", "painted_large"]
 
 # Memory in bytes that a whole picture may take where nothing else is said: strips take less, and hardly more time.
 _WHOLE = 2 * 2**30
-_PIXEL = 16  # bytes for a pixel of the photo, of the result, and of copies of both
+# Bytes, measured, for a pixel: of photo, result and copies of both; of a mask; of what takes back the style; of a
+# picture that is recolored as a whole, by its covariance or its histogram, and for each region more; of a relit one.
+_PIXEL, _MASK, _LESS, _MATCH, _HISTOGRAM, _REGION, _RELIT = 16, 4, 60, 30, 50, 20, 60
 
 
-def in_strips(network, need, shape, look, regions=1):
+def in_strips(network, need, shape, look, regions=0):
     """Whether a picture goes through a network in strips, or whole.
 
     Args:
         network: keras.Model; None for one that only a SavedModel holds.
         need: function of height and width in px that gives the memory in bytes which the whole takes.
-        shape: (height, width) in px.
-        look: `tfstyle.look.Look`, whose `tiled` has the last word.
-        regions: layers that are painted at once, one for each mask.
+        shape: (height, width) of the result in px.
+        look: settled `tfstyle.look.Look`, whose `tiled` has the last word; photoreal ones are painted small, whole.
+        regions: number of masks.
 
     Raises:
         InputError: neither fits into memory, or strips are asked of a network that cannot be run so.
     """
+    if look.photoreal:
+        size = painted_size(look, max(shape))
+        check_fits(lambda *sides: BASE + _RELIT * math.prod(sides), *shape)
+        check_fits(need, *(shape if size == max(shape) else images.fitted_shape(*shape, size)))
+        return False
     able = network is not None and supports(network)
     if look.tiled == "yes" and not able:
         raise InputError("This network has layers that cannot be run in strips; leave tiled out, or use another model.")
-    whole = look.tiled == "no" or not able or (look.tiled == "auto" and need(*shape) <= min(_WHOLE, available()))
-    if whole:
-        check_fits(need, *shape)
-        return False
-    runs = regions * (2 if look.strength < 1 else 1)
-    check_fits(lambda height, width: BASE + _PIXEL * height * width + runs * peak(network, height, width), *shape)
-    return True
+    around = _around(look, regions)
+
+    def in_one(height, width):
+        return need(height, width) + height * width * around
+
+    def by_strips(height, width):
+        return BASE + height * width * (_PIXEL + around) + _runs(look, regions) * peak(network, height, width)
+
+    whole = look.tiled == "no" or not able or (look.tiled == "auto" and in_one(*shape) <= min(_WHOLE, available()))
+    check_fits(in_one if whole else by_strips, *shape)
+    return not whole
+
+
+def _runs(look, regions):
+    """How many pictures are on their way at once."""
+    return max(1, regions) * (2 if look.strength < 1 else 1)
+
+
+def _around(look, regions):
+    """Bytes for a pixel, beside those of the network."""
+    kept = _MASK * regions + (_LESS if look.strength < 1 else 0)
+    if _at_once(look):
+        return kept
+    return kept + (_MATCH if look.color == "match" else _HISTOGRAM) + _REGION * regions
+
+
+def _at_once(look):
+    """Whether rows can be finished as they are painted: other ways to color a picture have to see all of it first."""
+    return look.color in ("style", "luminance") or look.color_when == "before"
 
 
 def painted_large(network, rgb, codes, own, shares, look, alpha=None):
@@ -59,8 +90,8 @@ def painted_large(network, rgb, codes, own, shares, look, alpha=None):
         (H, W, 3) uint8.
     """
     given = _Given(rgb, look)
-    # The other ways to color a picture have to see all of it first.
-    at_once = look.color in ("style", "luminance") or look.color_when == "before"
+    at_once, runs = _at_once(look), _runs(look, 0 if shares is None else len(shares))
+    check_room(runs * scratch_bytes(network, *rgb.shape[:2]))  # of all runs together, before the first begins
     result = np.empty(rgb.shape, np.uint8 if at_once else np.float16)
     with contextlib.ExitStack() as stack:
         layers = [

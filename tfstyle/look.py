@@ -15,7 +15,7 @@ from tfstyle.images.photoreal import WORKING_SIZE, relit
 from tfstyle.settings import check_fields, setting
 
 __all__ = [
-    "COLORS", "Look", "blended", "color_weights", "finished", "painted", "painted_size", "photo_given", "seen_size", "settled",
+    "COLORS", "Look", "blended", "color_weights", "finished", "is_code", "painted", "painted_size", "photo_given", "seen_size", "settled",
     "style_given",
 ]
 
@@ -63,16 +63,27 @@ class Look:
             raise InputError("style_size and style_scale both say how large the style is looked at; give one of them.")
 
 
-def settled(look, pictures):
-    """The look with its "auto" in `color_when` made up.
+def is_code(style):
+    """Whether a style is a code of `tfstyle.ArbitraryStylizer` rather than a picture."""
+    return getattr(style, "ndim", None) == 1
+
+
+def settled(look, styles):
+    """The look with its "auto" in `color_when` made up: before, where there are pictures to recolor.
 
     Args:
         look: `Look`.
-        pictures: whether all styles are pictures, which can be recolored.
+        styles: list of pictures of any kind and codes; empty for a network of one style.
+
+    Raises:
+        InputError: codes are to be recolored.
     """
+    codes = any(map(is_code, styles))
+    if codes and look.color != "style" and look.color_when == "before":
+        raise InputError("color_when='before' recolors style pictures, and a code was given; give its picture.")
     if look.color_when != "auto":
         return look
-    return dataclasses.replace(look, color_when="before" if pictures else "after")
+    return dataclasses.replace(look, color_when="after" if codes or not styles else "before")
 
 
 def seen_size(look, side, most=None):
@@ -128,8 +139,8 @@ def painted(photo, look, shares, paint, alpha=None):
         photo: (H, W, 3) float32 in [0, 1].
         look: `Look`.
         shares: (R, H, W) float32 from `tfstyle.images.masks.read_masks`; None without masks.
-        paint: called once with the photo as the engine is to be given it; returns what it paints, a list of pictures of
-            that shape, one for each region, or one.
+        paint: called once with the photo as the engine is to be given it; returns what it paints, an iterable of
+            pictures of that shape, one for each region, or one.
         alpha: (H, W) of the photo, as `color_weights` takes it.
 
     Returns:
@@ -139,7 +150,7 @@ def painted(photo, look, shares, paint, alpha=None):
     size = painted_size(look, max(shape))
     working = photo if size == max(shape) else resize(photo, fitted_shape(*shape, size))
     layers = paint(photo_given(working, look))
-    one = layers[0] if shares is None else blended(layers, shrunk(shares, working.shape[:2]))
+    one = next(iter(layers)) if shares is None else blended(layers, shrunk(shares, working.shape[:2]))
     return finished(one, photo, look, shares, alpha)
 
 
@@ -147,7 +158,7 @@ def blended(layers, shares):
     """Pictures painted after one style each, as one.
 
     Args:
-        layers: list of (H, W, 3) float32, or (R, H, W, 3).
+        layers: iterable of (H, W, 3) float32, which are taken one after another.
         shares: (R, H, W) float32 from `tfstyle.images.masks.read_masks`.
 
     Returns:

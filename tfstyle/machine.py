@@ -5,6 +5,7 @@ Imports TensorFlow.
 
 import ctypes
 import functools
+import gc
 import pathlib
 
 import psutil
@@ -66,6 +67,15 @@ def available():
     except (OSError, ValueError, KeyError):
         pass  # no control group, or one that sets no limit
     return free + psutil.Process().memory_info().rss
+
+
+def give_back():
+    """Frees compiled functions, which are rings of references, and what glibc holds for each of TensorFlow's threads."""
+    gc.collect()
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError, TypeError):
+        pass  # another C library, which has its own ways
 
 
 def limit_arenas():

@@ -9,10 +9,10 @@ from tfstyle.losses.style import joined_moments
 from tfstyle.nets.arbitrary import PREDICTOR_LAYERS
 from tfstyle.nets.vgg import layer_info, vgg
 
-__all__ = ["MARGIN", "MomentsReader"]
+__all__ = ["AT_ONCE", "MARGIN", "MomentsReader"]
 
 # Pixels that go through the network at once, as far as strips of pictures allow the choice.
-_AT_ONCE = 2**20
+AT_ONCE = 2**19
 # Rows around a strip: relu4_1 sees 37 px in each direction. A multiple of its stride.
 MARGIN = 40
 
@@ -30,7 +30,7 @@ class MomentsReader:
     def __call__(self, pictures):
         """(N, H, W, 3) float32 in [0, 1] -> (N, 1920) float32, as `style_predictor` takes it."""
         height, width = pictures.shape[1:3]
-        rows = max(2 * MARGIN, _AT_ONCE // width // 8 * 8)
+        rows = max(2 * MARGIN, AT_ONCE // width // 8 * 8)
         edges = [*range(0, height - 7, rows), height]  # the last strip has a row of relu4_1, too
         strips, parts = list(itertools.pairwise(edges)), []
         if len(strips) == 1:

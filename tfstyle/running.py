@@ -17,7 +17,7 @@ __all__ = [
 # Pixels that go through a network at once, where there are several pictures.
 AT_ONCE = 2**20
 # Memory, measured: TensorFlow, Keras and the weights.
-BASE = 800 * 2**20
+BASE = 900 * 2**20
 
 
 def check_backend():

@@ -7,15 +7,15 @@ import tensorflow as tf
 
 from tfstyle import images
 from tfstyle.checks import InputError, check_choice, check_number, check_weights
-from tfstyle.codes import CodeReader, is_code, reduced
+from tfstyle.codes import CodeReader, reduced
 from tfstyle.controls import MOST_SEEN, PRECISIONS, check_model, check_styles, controls_of, read_style
-from tfstyle.foreign import ForeignModel
+from tfstyle.foreign import STYLE_SIDE, ForeignModel
 from tfstyle.images.color import match_covariance
 from tfstyle.images.files import pixels
 from tfstyle.images.masks import read_masks, shrunk
 from tfstyle.large import in_strips, painted_large
-from tfstyle.look import color_weights, painted, painted_size, photo_given, settled, style_given
-from tfstyle.machine import limit_arenas, resolve
+from tfstyle.look import color_weights, is_code, painted, painted_size, photo_given, seen_size, settled, style_given
+from tfstyle.machine import give_back, limit_arenas, resolve
 from tfstyle.nets import arbitrary_weights
 from tfstyle.running import BASE, as_array, check_backend, check_fits, checked_contents, in_portions
 
@@ -119,7 +119,7 @@ class ArbitraryStylizer:
             **look: fields of `tfstyle.look.Look`, alike for all engines: strength, style_scale, style_size, color,
                 color_when, photoreal, tiled. A strength below 1 mixes the style's code with the content's own and takes
                 back what the network changes under that alone; 0 is the content itself, pixel for pixel. (Models of
-                another make look at the middle square of 256 px of a style, or of `style_size`.)
+                another make look at the middle square of a style, 256 px times `style_scale`, or `style_size`.)
 
         Returns:
             PIL image of the content's shape at `size`: RGB, or RGBA if the content has alpha.
@@ -128,7 +128,7 @@ class ArbitraryStylizer:
             InputError: pictures, codes or settings that do not work, or too little memory.
         """
         styles = list(style) if isinstance(style, (list, tuple)) else [style]
-        controls = settled(controls_of({"size": size, **look}), not any(map(is_code, styles)))
+        controls = settled(controls_of({"size": size, **look}), styles)
         if not styles:
             raise InputError("There is no style picture; give one or more.")
         check_styles(weights, masks)
@@ -140,9 +140,8 @@ class ArbitraryStylizer:
         if self._foreign is not None:
             return images.to_pil(self._painted_by_another(rgb, alpha, styles[0], shares, controls), alpha)
         side = painted_size(controls, max(rgb.shape[:2]))
-        shape = rgb.shape[:2] if side == max(rgb.shape[:2]) else images.fitted_shape(*rgb.shape[:2], side)
-        regions = 1 if shares is None else len(styles)
-        strips = in_strips(self._network, self._need, shape, controls, regions)
+        regions = 0 if shares is None else len(styles)
+        strips = in_strips(self._network, self._need, rgb.shape[:2], controls, regions)
         seen = [self._seen(one, controls, side) for one in styles]
         touch = None if texture is None else self._seen(texture, controls, side)
         if controls.strength == 0:
@@ -151,36 +150,35 @@ class ArbitraryStylizer:
         codes = self.mix(codes, weights)[None] if shares is None else codes
         if strips:
             own = self._own(photo_given(reduced(rgb), controls)[None])[0] if controls.strength < 1 else None
+            give_back()  # what VGG-19 took to look at the styles is as much as the strips are going to take
             return images.to_pil(painted_large(self._network, rgb, codes, own, shares, controls, alpha), alpha)
 
         def paint(given):
-            return self.stylize_batch(np.repeat(given[None], len(codes), axis=0), codes, controls.strength)
+            return (self.stylize_batch(given[None], code[None], controls.strength)[0] for code in codes)
 
         return images.to_pil(painted(images.read(rgb).rgb, controls, shares, paint, alpha), alpha)
 
     def _painted_by_another(self, rgb, alpha, style, shares, controls):
+        if controls.tiled == "yes":
+            raise InputError(f"The model {self.model!r} of another make cannot be run in strips; leave tiled out.")
+        side = seen_size(controls, STYLE_SIDE)
         photo, style = images.read(rgb).rgb, images.read(style, name="style picture").rgb
         style = style_given(style, photo, controls, color_weights(1, shares, alpha)[0])
-        return painted(
-            photo, controls, shares, lambda given: [self._foreign.paint(given, style, controls.style_size)], alpha
-        )
+        return painted(photo, controls, shares, lambda given: [self._foreign.paint(given, style, side)], alpha)
 
     def _seen(self, style, look, side):
         """A checked code, or the pixels (h, w, 3) that are looked at for a result of that long side."""
-        if not is_code(style):
-            return read_style(style, look, side).rgb
-        if look.color != "style" and look.color_when == "before":
-            raise InputError("color_when='before' recolors style pictures, and a code was given; give its picture.")
-        return self._codes.checked(style)
+        return self._codes.checked(style) if is_code(style) else read_style(style, look, side).rgb
 
     def _codes_of(self, seen, texture, rgb, weights, look):
         """Codes (R, K) of what `_seen` has made of the styles."""
-        photo, codes = reduced(rgb), []
+        codes, photo = [], None if look.color == "style" else reduced(rgb)
         for one, weight in zip(seen, weights, strict=True):
             if one.ndim == 3:
-                weight = None if weight is None else shrunk(weight[None], photo.shape[:2])[0]
-                given = style_given(one, photo, look, weight)
-                one = self._code(given, None if texture is None else match_covariance(texture, given))
+                if photo is not None:
+                    weight = None if weight is None else shrunk(weight[None], photo.shape[:2])[0]
+                    one = style_given(one, photo, look, weight)
+                one = self._code(one, None if texture is None else match_covariance(texture, one))
             codes.append(one)
         return np.stack(codes)
 

@@ -19,7 +19,6 @@ from tfstyle.serving.requests import (
     OPTIMIZE,
     by_files,
     code,
-    is_code,
     known,
     shaped,
     styles_sent,
@@ -102,7 +101,7 @@ class Client:
             return self.optimize(content, style, size=size, masks=masks, **known(settings, OPTIMIZE, "optimize"))
         styles = list(style) if isinstance(style, (list, tuple)) else [style]
         controls = controls_of({"size": size, **known(settings, LOOK, "fast")})
-        look = settled(controls, not any(map(is_code, styles)))
+        look = settled(controls, styles)
         if not styles:
             raise InputError("There is no style picture; give one or more.")
         check_styles(weights, masks)
@@ -169,7 +168,7 @@ class Client:
         chosen = {} if steps is None else {"steps": (check_number("steps", steps, 1, integer=True),)}
         GatysSettings(size=size, **chosen, content_weight=content_weight, style_weight=style_weight,
                       tv_weight=tv_weight)
-        look = settled(Look(**known(look, AROUND, "optimize")), True)
+        look = settled(Look(**known(look, AROUND, "optimize")), [style])
         photo = images.read(content, name="content picture", size=size)
         shares = None if masks is None else read_masks(masks, photo.rgb.shape[:2], 1)
         (painting,), _ = styles_sent([style], photo, shares, look)

@@ -8,11 +8,11 @@ import numpy as np
 from tfstyle import images
 from tfstyle.checks import InputError
 from tfstyle.controls import read_style
-from tfstyle.look import Look, color_weights, painted_size, style_given
+from tfstyle.look import Look, color_weights, is_code, painted_size, style_given
 from tfstyle.serving.failures import Failure
 
 __all__ = [
-    "AROUND", "LOOK", "OPTIMIZE", "by_files", "checked_code", "code", "is_code", "known", "shaped", "styles_sent",
+    "AROUND", "LOOK", "OPTIMIZE", "by_files", "checked_code", "code", "known", "shaped", "styles_sent",
     "under_styles",
 ]
 
@@ -42,8 +42,6 @@ def styles_sent(styles, photo, shares, look):
         seen, as_files = [checked_code(one) if is_code(one) else read_style(one, look, side).rgb for one in styles], False
     if look.color == "style" or look.color_when == "after":
         return seen, as_files
-    if any(map(is_code, seen)):
-        raise InputError("color_when='before' recolors style pictures, and a code was given; give its picture.")
     regions = color_weights(len(seen), shares, photo.alpha)
     return [style_given(one, photo.rgb, look, region) for one, region in zip(seen, regions, strict=True)], as_files
 
@@ -119,11 +117,6 @@ def shaped(answer, shape):
     if len(shape) != answer.ndim or tuple(sides) != answer.shape or not np.isfinite(answer).all():
         raise Failure("UNIMPLEMENTED", "its answer is not what this signature gives")
     return answer
-
-
-def is_code(style):
-    """Whether a style is a code rather than a picture."""
-    return getattr(style, "ndim", None) == 1
 
 
 def checked_code(code):
