@@ -1,12 +1,12 @@
 """Large pictures strip by strip beside pictures of 512 px that go through whole; prints one JSON line a size.
 
-    python benchmarks/large.py                                          2048x1536, 4000x3000 and 8000x6000, bfloat16
-    python benchmarks/large.py --sizes 2048 --compare                   its error beside the whole network's result, too
-    python benchmarks/large.py --sizes 2048 --compare --precision float32
+    python benchmarks/large.py                           2048x1536, 4000x3000 and 8000x6000, in bfloat16
+    python benchmarks/large.py --sizes 2048 --compare    its error beside the whole network's result, too
+    python benchmarks/large.py --front                   tfstyle.stylize, from file to picture, style and all
 
 Each size runs in a process of its own, because a process never tells that its memory has shrunk. `ratio` is the time of a
-pixel by that of a 512x384 picture through the whole network (warm, median), `cpu_ratio` the same in processor time, which
-other work on the machine changes less.
+pixel by that of a 512x384 picture through the whole network (warm, median), `cpu_ratio` the same in processor time,
+which other work on the machine changes less.
 """
 
 import argparse
@@ -88,6 +88,17 @@ def measure(width, args):
     return found
 
 
+def front(width, args):
+    """The same through `tfstyle.stylize`: the file read, the style looked at, and a PIL image made."""
+    import tfstyle
+
+    start = time.perf_counter()
+    painted = tfstyle.stylize(args.photo, STYLE, size=None, precision=args.precision)
+    seconds = round(time.perf_counter() - start, 2)
+    told = {"pixels": f"{width}x{painted.height}", "precision": args.precision, "front_door": True}
+    return told | {"seconds": seconds, "peak_mib": _peak_mib()}
+
+
 def _timed(function):
     """(seconds, processor seconds) that a call takes."""
     start = time.perf_counter(), time.process_time()
@@ -107,17 +118,22 @@ def main():
     parser.add_argument("--compare", action="store_true", help="paint the picture whole, too")
     parser.add_argument("--memory", type=int, help="MiB for feature maps")
     parser.add_argument("--rows", type=int, help="rows of a strip")
+    parser.add_argument("--front", action="store_true", help="measure tfstyle.stylize as a whole")
     parser.add_argument("--keep", help="file for the painted picture")
     parser.add_argument("--code", help=argparse.SUPPRESS)
+    parser.add_argument("--photo", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.code:
-        print(json.dumps(measure(args.sizes[0], args)), flush=True)
+    if args.code or args.photo:
+        print(json.dumps((front if args.photo else measure)(args.sizes[0], args)), flush=True)
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        code = os.path.join(folder, "code.npy")
+        code, photo = os.path.join(folder, "code.npy"), os.path.join(folder, "photo.jpg")
         result = subprocess.run([sys.executable, "-c", CODE, STYLE, code], check=False).returncode
         for size in args.sizes:
-            again = [sys.executable, __file__, *sys.argv[1:], "--sizes", str(size), "--code", code]
+            given = ["--photo", photo] if args.front else ["--code", code]
+            if args.front:
+                Image.fromarray(photograph(size, size * 3 // 4)).save(photo, quality=92)
+            again = [sys.executable, __file__, *sys.argv[1:], "--sizes", str(size), *given]
             result = result or subprocess.run(again, check=False).returncode
     return result
 

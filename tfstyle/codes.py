@@ -5,7 +5,7 @@ import numpy as np
 from tfstyle import images
 from tfstyle.checks import InputError
 from tfstyle.controls import MOST_SEEN
-from tfstyle.moments import AT_ONCE, MARGIN, MomentsReader
+from tfstyle.moments import MomentsReader, at_once
 from tfstyle.nets.arbitrary import PREDICTOR_LAYERS
 from tfstyle.nets.vgg import layer_info
 from tfstyle.running import BASE, in_portions, traced_pictures
@@ -76,7 +76,7 @@ class CodeReader:
         pixels = height * width
         if self._sees_pictures:
             return BASE + pixels * (100 + _LOOK)
-        return BASE + pixels * 100 + min(pixels, AT_ONCE + 2 * MARGIN * width) * _MEASURE[self._dtype]
+        return BASE + pixels * 100 + at_once(height, width) * _MEASURE[self._dtype]
 
 
 def reduced(picture):

@@ -9,12 +9,19 @@ from tfstyle.losses.style import joined_moments
 from tfstyle.nets.arbitrary import PREDICTOR_LAYERS
 from tfstyle.nets.vgg import layer_info, vgg
 
-__all__ = ["AT_ONCE", "MARGIN", "MomentsReader"]
+__all__ = ["MomentsReader", "at_once"]
 
-# Pixels that go through the network at once, as far as strips of pictures allow the choice.
-AT_ONCE = 2**19
+# Pixels that go through the network at once: of a whole picture, and of a strip of a larger one. TensorFlow keeps what
+# it has once taken, and whoever paints a large picture has none to spare.
+WHOLE, STRIP = 2**20, 2**18
 # Rows around a strip: relu4_1 sees 37 px in each direction. A multiple of its stride.
 MARGIN = 40
+
+
+def at_once(height, width):
+    """How many pixels of a picture go through the network at once."""
+    pixels = height * width
+    return pixels if pixels <= WHOLE else min(pixels, STRIP + 2 * MARGIN * width)
 
 
 class MomentsReader:
@@ -30,7 +37,7 @@ class MomentsReader:
     def __call__(self, pictures):
         """(N, H, W, 3) float32 in [0, 1] -> (N, 1920) float32, as `style_predictor` takes it."""
         height, width = pictures.shape[1:3]
-        rows = max(2 * MARGIN, AT_ONCE // width // 8 * 8)
+        rows = height if height * width <= WHOLE else max(2 * MARGIN, STRIP // width // 8 * 8)
         edges = [*range(0, height - 7, rows), height]  # the last strip has a row of relu4_1, too
         strips, parts = list(itertools.pairwise(edges)), []
         if len(strips) == 1:
