@@ -4,9 +4,9 @@
     python benchmarks/large.py --sizes 2048 --compare    its error beside the whole network's result, too
     python benchmarks/large.py --front                   tfstyle.stylize, from file to picture, style and all
 
-Each size runs in a process of its own, because a process never tells that its memory has shrunk. `ratio` is the time of a
-pixel by that of a 512x384 picture through the whole network (warm, median), `cpu_ratio` the same in processor time,
-which other work on the machine changes less.
+Each size runs in a process of its own, because a process never tells that its memory has shrunk. `ratio` is the time
+of a pixel by that of a 512x384 picture through the whole network (warm, median), `cpu_ratio` the same in processor
+time, which other work on the machine changes less.
 """
 
 import argparse

@@ -64,7 +64,8 @@ def check_weights(weights, count):
     except (TypeError, ValueError):
         raise InputError(f"The weights of the styles must be a list of numbers; received {weights!r}.") from None
     if len(numbers) != count:
-        raise InputError(f"There must be one weight for each of the {count} styles; received {len(numbers)}.")
+        styles = "the one style" if count == 1 else f"each of the {count} styles"
+        raise InputError(f"There must be one weight for {styles}; received {len(numbers)}.")
     if min(numbers, default=0) < 0 or not 0 < sum(numbers) < math.inf:  # NaN fails the second
         raise InputError(f"The weights of the styles must be at least 0 and not all 0; received {list(numbers)}.")
     return tuple(weight / sum(numbers) for weight in numbers)

@@ -227,7 +227,7 @@ def controls_of(settings):
     return Controls(**settings)
 
 
-def read_style(style, look, photo_side):
+def read_style(style, look, photo_side, name="style picture"):
     """A style picture at the size at which it is looked at.
 
     Args:
@@ -235,6 +235,7 @@ def read_style(style, look, photo_side):
         look: `tfstyle.look.Look`. Where its style_size is None and the size would leave the short side under 16 px, as
             of a long painting beside a small photo, the least is taken that does not.
         photo_side: long side of the result in px.
+        name: how error sentences call it.
 
     Returns:
         A `tfstyle.images.Picture`.
@@ -244,11 +245,11 @@ def read_style(style, look, photo_side):
     """
     side = seen_size(look, photo_side, MOST_SEEN)
     try:
-        return images.read(style, name="style picture", size=side)
+        return images.read(style, name=name, size=side)
     except InputError:
         if look.style_size is not None:
             raise
-    whole = images.read(style, name="style picture")
+    whole = images.read(style, name=name)
     while min(images.fitted_shape(*whole.rgb.shape[:2], side)) < images.LEAST_SIDE:
         side += 1
-    return images.read(style, name="style picture", size=side)
+    return images.read(style, name=name, size=side)

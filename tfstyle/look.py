@@ -15,8 +15,8 @@ from tfstyle.images.photoreal import WORKING_SIZE, relit
 from tfstyle.settings import check_fields, setting
 
 __all__ = [
-    "COLORS", "Look", "blended", "color_weights", "finished", "is_code", "painted", "painted_size", "photo_given", "seen_size", "settled",
-    "style_given",
+    "COLORS", "Look", "blended", "color_weights", "finished", "is_code", "painted", "painted_size", "photo_given",
+    "seen_size", "settled", "style_given",
 ]
 
 COLORS = ("style", "luminance", "match", "histogram")

@@ -70,7 +70,7 @@ def available():
 
 
 def give_back():
-    """Frees compiled functions, which are rings of references, and what glibc holds for each of TensorFlow's threads."""
+    """Frees compiled functions, which are rings of references, and what glibc holds for TensorFlow's threads."""
     gc.collect()
     try:
         ctypes.CDLL(None).malloc_trim(0)

@@ -143,7 +143,7 @@ class ArbitraryStylizer:
         regions = 0 if shares is None else len(styles)
         strips = in_strips(self._network, self._need, rgb.shape[:2], controls, regions)
         seen = [self._seen(one, controls, side) for one in styles]
-        touch = None if texture is None else self._seen(texture, controls, side)
+        touch = None if texture is None else read_style(texture, controls, side, "texture picture").rgb
         if controls.strength == 0:
             return images.to_pil(rgb, alpha)
         codes = self._codes_of(seen, touch, rgb, color_weights(len(seen), shares, alpha), controls)
@@ -230,7 +230,9 @@ class ArbitraryStylizer:
 
     def _own(self, contents):
         """The codes (N, K) of photos, as those of style pictures."""
-        return self._codes(contents if max(contents.shape[1:3]) <= MOST_SEEN else np.stack(list(map(reduced, contents))))
+        if max(contents.shape[1:3]) > MOST_SEEN:
+            contents = np.stack([reduced(one) for one in contents])
+        return self._codes(contents)
 
     def _check_ours(self):
         if self._foreign is not None:

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tfstyle.movie import loop as movie
 from tfstyle.cli import main
+from tfstyle.movie import loop as movie
 
 av = pytest.importorskip("av", reason="needs tfstyle[video]")
 pytest.importorskip("cv2", reason="needs tfstyle[video]")
@@ -25,8 +25,8 @@ PLAIN = ("video", "in.mp4", "paint.png", "-o", "out.mp4")
 SLOW = """
 import signal, sys, time, types
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from tfstyle.movie import loop as movie
 from tfstyle.cli import main
+from tfstyle.movie import loop as movie
 done = []
 
 def painter(plan):
@@ -106,6 +106,7 @@ def test_bad_calls(clip, refused, monkeypatch):
     assert "--weights must have one number for each" in refused(*PLAIN, "--weights", "1", "2")
     assert "there is no folder" in refused("video", "in.mp4", "paint.png", "-o", "none/out.mp4")
     assert "did you mean 'night'?" in refused(*PLAIN, "--model", "nigt")
+    assert "tiled='yes' needs method='optimize'" in refused(*PLAIN, "--tiled", "yes")
     for module in ("av", "cv2"):
         with monkeypatch.context() as patch:
             patch.setitem(sys.modules, module, None)

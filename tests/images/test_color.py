@@ -37,7 +37,7 @@ def test_weights_that_do_not_work(match, weights, refusal):
 
 @pytest.mark.parametrize(("picture", "reference", "words"), [
     (noise(4, 4)[..., 0], noise(4, 4), "the picture to match must be float32 or uint8 of shape (H, W, 3); received "),
-    (noise(4, 4), noise(4, 4).astype(float), "the reference to match must be float32 or uint8 of shape (H, W, 3); rece"),
+    (noise(4, 4), noise(4, 4).astype(float), "the reference to match must be float32 or uint8 of shape (H, W, 3)"),
     (noise(4, 4), noise(0, 4), "the reference to match must be float32 or uint8 of shape (H, W, 3); rece"),
     (np.full((2, 2, 3), np.nan, np.float32), noise(4, 4), "the picture to match holds NaN or infinite values; "),
 ])

@@ -1,5 +1,6 @@
 """Pieces of a video, and the file they make with the sound: every time and every byte of sound stays."""
 
+import inspect
 import pathlib
 import runpy
 from fractions import Fraction
@@ -8,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from tfstyle.images import containers
 from tfstyle.images.containers import check_container, codec_for, exact_times, joined, piece
 from tfstyle.images.frames import clip_of, frames_of
 
@@ -62,6 +64,18 @@ def test_sound_that_begins_elsewhere_than_the_picture(tmp_path):
     rewritten(source, tmp_path / "b.mp4")
     assert CLIPS.times(tmp_path / "b.mp4")[0] == Fraction(640, 12800)
     assert CLIPS.sound(tmp_path / "b.mp4") == CLIPS.sound(source)
+
+
+def test_what_is_read_is_closed_when_joining_fails(tmp_path, monkeypatch):
+    source = CLIPS.write(tmp_path / "a.mp4")
+    rewritten(source, tmp_path / "b.mp4")
+    made = []
+    for name in ("_pictures", "_sound"):
+        real = getattr(containers, name)
+        monkeypatch.setattr(containers, name, lambda *args, real=real: made.append(real(*args)) or made[-1])
+    with pytest.raises(OSError, match="No such file"):
+        joined([str(tmp_path / "b.mp4.0.nut"), "none.nut"], clip_of(source), str(tmp_path / "c.mp4"))
+    assert [inspect.getgeneratorstate(one) for one in made] == [inspect.GEN_CLOSED] * 2
 
 
 def test_webm_and_several_sounds(tmp_path):

@@ -1,5 +1,6 @@
 """Videos as frames: their times, the way up, their colors, and what cannot be read."""
 
+import inspect
 import pathlib
 import runpy
 import shutil
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tfstyle.images import frames
 from tfstyle.images.frames import clip_of, frames_of
 
 pytest.importorskip("av", reason="needs tfstyle[video]")
@@ -48,6 +50,16 @@ def test_frames_times_and_what_is_known_before(tmp_path):
     assert not any(frame.damaged for frame in found)
     rgb = np.stack([frame.rgb for frame in found])
     assert rgb.dtype == np.uint8 and np.abs(rgb.astype(int) - CLIPS.pictures()).mean() < 4
+
+
+def test_a_file_is_closed_where_only_its_beginning_is_asked_for(tmp_path, monkeypatch):
+    path, made, real = CLIPS.write(tmp_path / "a.mp4"), [], frames._decoded
+    monkeypatch.setattr(frames, "_decoded", lambda *args: made.append(real(*args)) or made[-1])
+    clip_of(path)
+    few = frames_of(path, SHAPE)
+    next(few)
+    few.close()
+    assert [inspect.getgeneratorstate(one) for one in made] == [inspect.GEN_CLOSED] * 2
 
 
 def test_skipped_frames_come_without_their_pixels(tmp_path):

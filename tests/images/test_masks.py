@@ -156,7 +156,8 @@ def test_shrunk_to_its_own_shape_is_a_copy():
 
 @pytest.mark.parametrize(("number", "count", "wanted"), [
     (0, 1, "one mask for the one style"), (2, 1, "one mask for the one style"),
-    (0, 2, "one mask for each of the 2 styles, or one fewer"), (3, 2, "one mask for each of the 2 styles, or one fewer"),
+    (0, 2, "one mask for each of the 2 styles, or one fewer"),
+    (3, 2, "one mask for each of the 2 styles, or one fewer"),
     (1, 3, "one mask for each of the 3 styles, or one fewer"),
 ])
 def test_a_wrong_number_of_masks(number, count, wanted, refusal):

@@ -134,7 +134,7 @@ def test_the_method_as_tfstyle_stylize_has_it(client, engine, photo, painting, r
         )
     assert refusal(client.stylize, photo, painting, steps=4).startswith("steps is no setting of method='fast' on a ser")
     assert refusal(client.stylize, photo, painting, tiled="yes").startswith("tiled is no setting of method='fast' on ")
-    assert refusal(client.stylize, photo, painting, "optimize", weights=[1]).startswith("weights are for several ")
+    assert refusal(client.stylize, photo, painting, "optimize", weights=[1]).startswith("weights are for several styles, and the client")
 
 
 def test_codes(client, engine, tiny, photo, painting, wanted):
@@ -212,7 +212,7 @@ def test_what_the_library_refuses_is_refused_here(client, engine, photo, paintin
         "strength must be a number from 0 to 1; received 2.": {"strength": 2},
         "size must be a whole number of at least 16; received 8.": {"size": 8},
         "style_size must be a whole number of at least 16; received 8.": {"style_size": 8},
-        "There must be one weight for each of the 1 styles; received 2.": {"weights": [1, 2]},
+        "There must be one weight for the one style; received 2.": {"weights": [1, 2]},
         "There is no style picture; give one or more.": {"style": []},
         "content picture 'gone.png' does not exist; check the path.": {"content": "gone.png"},
         "style picture is empty (0 bytes); pass the bytes of a whole picture file.": {"style": b""},
@@ -228,7 +228,7 @@ def test_what_the_library_refuses_is_refused_here(client, engine, photo, paintin
     for words, call in {
         "steps must be a whole number of at least 1; received 0.": {"steps": 0},
         "tv_weight must be a number of at least 0; received -1.": {"tv_weight": -1},
-        "The served optimization takes one style picture; received 2.": {"style": [painting, painting]},
+        "The client has one style picture optimized; received 2.": {"style": [painting, painting]},
     }.items():
         assert refusal(client.optimize, **({"content": photo, "style": painting} | call)) == words
     assert refusal(client.style_code, painting, 9) == "style_size must be a whole number of at least 16; received 9."

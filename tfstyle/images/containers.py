@@ -152,6 +152,8 @@ def joined(pieces, clip, path, last_duration=0):
         streams = [_pictures(pieces, clip.time_base, last_duration)]
         if sounds:
             streams.append(_sound(source, sounds, whole))
+        for stream in streams:  # before the files that they read
+            stack.enter_context(contextlib.closing(stream))
         for _, kind, packet in heapq.merge(*streams, key=lambda item: item[:2]):
             # A packet of a piece outlives its file, but must not be asked for its stream any more.
             packet.stream = added[packet.stream.index] if kind == _SOUND else video
@@ -173,9 +175,10 @@ def _pictures(pieces, time_base, last_duration):
                         yield packet
         yield None
 
-    for packet, following in itertools.pairwise(packets()):
-        packet.duration = last_duration if following is None else following.pts - packet.pts
-        yield packet.pts * time_base, _PICTURE, packet
+    with contextlib.closing(packets()) as found:
+        for packet, following in itertools.pairwise(found):
+            packet.duration = last_duration if following is None else following.pts - packet.pts
+            yield packet.pts * time_base, _PICTURE, packet
 
 
 def _sound(source, sounds, whole):

@@ -14,11 +14,12 @@ import numpy as np
 from tfstyle.checks import InputError
 from tfstyle.images.geometry import resize
 
-__all__ = ["Clip", "Frame", "check_av", "clip_of", "frames_of", "opened_video"]
+__all__ = ["Clip", "Frame", "check_av", "clip_of", "cut_off", "frames_of", "opened_video"]
 
 _HD = (1280, 576)  # px beyond which players take a video that does not say so for BT.709
 _BT709, _BT2020, _PQ, _HLG = 1, 9, 16, 18  # of ITU-T H.273, as FFmpeg numbers them
 _UNSPECIFIED = 2
+_WHOLE = 0.9  # of its seconds that a whole file holds at least: heads round, and count gaps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +99,8 @@ def clip_of(path):
         InputError: as `opened_video`, or there is no frame that can be decoded.
     """
     with opened_video(path) as (container, stream):
-        frame, _ = next(_decoded(container, stream), (None, None))
+        with contextlib.closing(_decoded(container, stream)) as decoded:
+            frame, _ = next(decoded, (None, None))
         if frame is None:
             raise InputError(f"video {os.fsdecode(path)!r} has no frame that can be decoded; get the file again.")
         height, width, ratio = frame.height, frame.width, stream.sample_aspect_ratio or Fraction(1)
@@ -111,6 +113,23 @@ def clip_of(path):
         count = stream.frames or (round(seconds * rate) if seconds else None)
         sounds = tuple(sound.codec_context.name for sound in container.streams.audio)
         return Clip(os.fsdecode(path), height, width, stream.time_base, rate, count, ratio, sounds)
+
+
+def cut_off(path):
+    """(seconds that are there, seconds that the head tells of) of a file that ends early; None of a whole one.
+
+    Matroska and WebM that were cut off can be read without an error, as if they were shorter.
+    """
+    with opened_video(path) as (container, _):
+        if not container.duration:
+            return None
+        told, end = container.duration / 1_000_000, 0.0
+        with contextlib.suppress(check_av().FFmpegError):
+            for packet in container.demux():
+                if packet.pts is not None:
+                    end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        there = end - (container.start_time or 0) / 1_000_000
+        return (there, told) if there < _WHOLE * told else None
 
 
 def frames_of(path, shape, skip=0):
@@ -128,9 +147,9 @@ def frames_of(path, shape, skip=0):
         `Frame`. What cannot be decoded is left out; the frame after it is marked, and so is the last one where the
         file breaks off.
     """
-    with opened_video(path) as (container, stream):
+    with opened_video(path) as (container, stream), contextlib.closing(_decoded(container, stream)) as decoded:
         last, step = None, max(1, round(1 / ((stream.average_rate or 25) * stream.time_base)))
-        for number, (frame, damaged) in enumerate(_decoded(container, stream)):
+        for number, (frame, damaged) in enumerate(decoded):
             pts = frame.dts if frame.pts is None else frame.pts
             if pts is None:
                 pts = 0 if last is None else last + step

@@ -15,6 +15,7 @@ _FIT = 256  # long side at which the maps are fitted
 _REACH = 0.2
 # Of squared values in [0, 1]: where a window of the photo varies less than this, one color stands for it.
 _SMOOTHNESS = 1e-3
+_STEEPEST = 2.0  # change of color for a change of the photo's: so much does the grain of a sky grow that is lit up
 _AT_ONCE = 2**18  # pixels mapped at once, whose maps take ten times the memory
 
 
@@ -61,6 +62,7 @@ def _maps(photo, painted, reach):
     covariance = _box(photo[..., :, None] * photo[..., None, :], reach) - mean[..., :, None] * mean[..., None, :]
     cross = _box(photo[..., :, None] * painted[..., None, :], reach) - mean[..., :, None] * target[..., None, :]
     slope = np.linalg.solve(covariance + _SMOOTHNESS * np.eye(3), cross)
+    slope *= np.minimum(1, _STEEPEST / np.linalg.norm(slope, 2, axis=(-2, -1)).clip(1e-6))[..., None, None]
     offset = target - np.einsum("hwi,hwip->hwp", mean, slope)
     return tuple(_box(field, reach).astype(np.float32) for field in (slope, offset))
 

@@ -17,7 +17,7 @@ from tfstyle import images
 from tfstyle.atomic import replaced
 from tfstyle.images.containers import exact_times, joined, piece
 from tfstyle.images.flow import flow, steadied, trust, visible, warped
-from tfstyle.images.frames import Frame, frames_of
+from tfstyle.images.frames import Frame, cut_off, frames_of
 from tfstyle.metrics.flicker import warp_error
 from tfstyle.movie import parts
 from tfstyle.movie.plan import PIECE, identity, planned
@@ -87,7 +87,8 @@ def stylize_video(source, style, output, *, method="fast", weights=None, callbac
         weights: one number for each style, scaled to sum 1; None weighs them alike.
         callback: called with a `Progress` after every frame.
         **settings: fields of `tfstyle.movie.settings.MovieSettings`, such as size, stability, strength, color, model
-            and report; for "optimize" those of `tfstyle.GatysSettings` too.
+            and report; for "optimize" those of `tfstyle.GatysSettings` too. tiled="yes" is for "optimize" alone: frames
+            go through the networks of "fast" whole.
 
     Returns:
         `VideoResult`.
@@ -110,23 +111,29 @@ def paint_plan(plan, callback=None):
     with parts.kept_folder(plan.output, identity(plan)) as folder:
         state = parts.load(folder)
         resumed, earlier, start = state.frames, state.seconds, time.monotonic()
+
+        def tell():
+            state.seconds = earlier + time.monotonic() - start
+            if callback is not None:
+                callback(Progress(state.frames, plan.clip.count, resumed, state.seconds))
+
         paint = painter(plan)
         with contextlib.closing(_ahead(_observed(plan, resumed))) as coming:
             while (first := next(coming, None)) is not None:
                 rest = itertools.islice(coming, PIECE[plan.settings.method] - 1)
                 path = parts.piece_path(folder, state.pieces)
-                with replaced(path) as beside, _encoder(plan, beside) as write:
+                with parts.writing(plan.output) as elsewhere, replaced(path) as beside, _encoder(plan, beside) as write:
                     for observed in itertools.chain([first], rest):
-                        _step(plan, state, paint, observed, write)
-                        state.seconds = earlier + time.monotonic() - start
-                        if callback is not None:
-                            callback(Progress(state.frames, plan.clip.count, resumed, state.seconds))
+                        with elsewhere():
+                            result = _step(plan, state, paint, observed)
+                            tell()
+                        write(images.to_uint8(result), observed.frame.pts, observed.frame.duration)
                 state.pieces += 1
-                parts.save(folder, state)
+                with parts.writing(plan.output):
+                    parts.save(folder, state)
         pieces = [parts.piece_path(folder, number) for number in range(state.pieces)]
-        with replaced(plan.output) as beside:
+        with parts.writing(plan.output), replaced(plan.output) as beside:
             all_sound = joined(pieces, plan.clip, beside, state.last_duration)
-        parts.remove(folder)
     return _result(plan, state, all_sound)
 
 
@@ -142,19 +149,20 @@ class _Observed(NamedTuple):
 def _observed(plan, done):
     """`_Observed` of the frames that are left; what comes before is gone through for the last of them."""
     before, still = None, not (plan.settings.stability or plan.settings.report or plan.recipe)
-    for number, frame in enumerate(frames_of(plan.clip.path, plan.shape, max(0, done - 1))):
-        if number >= done:
-            if before is None or still:
-                yield _Observed(frame)
-            else:
-                back, forth = flow(frame.rgb, before), flow(before, frame.rgb)
-                seen = visible(back, forth)
-                yield _Observed(frame, back, seen, trust(frame.rgb, before, back, seen))
-        before = frame.rgb
+    with contextlib.closing(frames_of(plan.clip.path, plan.shape, max(0, done - 1))) as frames:
+        for number, frame in enumerate(frames):
+            if number >= done:
+                if before is None or still:
+                    yield _Observed(frame)
+                else:
+                    back, forth = flow(frame.rgb, before), flow(before, frame.rgb)
+                    seen = visible(back, forth)
+                    yield _Observed(frame, back, seen, trust(frame.rgb, before, back, seen))
+            before = frame.rgb
 
 
-def _step(plan, state, paint, observed, write):
-    """Paints one frame and hands it to the encoder."""
+def _step(plan, state, paint, observed):
+    """Paints one frame, (H, W, 3) float32."""
     frame, back, seen, trusted = observed
     photo = np.float32(frame.rgb) / 255
     if back is None:
@@ -168,10 +176,10 @@ def _step(plan, state, paint, observed, write):
             if errors[0] is not None:
                 state.errors = tuple(total + error for total, error in zip(state.errors, errors, strict=True))
                 state.pairs += 1
-    write(images.to_uint8(result), frame.pts, frame.duration)
     state.result, state.alone, state.last_duration = result, alone, frame.duration
     state.frames += 1
     state.damaged += frame.damaged
+    return result
 
 
 @contextlib.contextmanager
@@ -210,6 +218,9 @@ def _result(plan, state, all_sound):
         faults.append(f"{clip.path!r} is damaged at {where}; the rest is as it should be.")
     if not all_sound:
         faults.append(f"the sound of {clip.path!r} breaks off where the file is damaged; what could be read is kept.")
+    if not faults and (times := cut_off(clip.path)) is not None:
+        there, told = times
+        faults.append(f"{clip.path!r} ends after {there:.1f} of {told:.1f} seconds; what is there is done.")
     if not exact_times(plan.output, clip.time_base):
         notes.append("times are rounded to milliseconds, as Matroska and WebM count; .mp4 and .mov keep them.")
     means = [error / state.pairs for error in state.errors] if state.pairs else [None, None]

@@ -1,5 +1,6 @@
 """What paints the frames of a video: one function for each method. Imports TensorFlow."""
 
+import contextlib
 import dataclasses
 
 import numpy as np
@@ -21,15 +22,16 @@ def painter(plan):
     """The function that paints the frames of a plan.
 
     Args:
-        plan: `tfstyle.movie.Plan`.
+        plan: `tfstyle.movie.plan.Plan`.
 
     Returns:
         paint(photo (H, W, 3) float32 in [0, 1], brought, trusted) -> (H, W, 3) float32 in [0, 1]. `brought` is the
         result before, brought along the flow, and `trusted` (H, W) how far; None for the first frame. Styles are
         looked at once, and where they are to be recolored before, in the colors of the first frame.
     """
-    look = settled(plan.settings, bool(plan.styles) and all(one.ndim == 3 for one in plan.styles))
-    first = np.float32(next(frames_of(plan.clip.path, plan.shape)).rgb) / 255
+    look = settled(plan.settings, list(plan.styles))
+    with contextlib.closing(frames_of(plan.clip.path, plan.shape)) as frames:
+        first = np.float32(next(frames).rgb) / 255
     styles = [style_given(one, first, look) if one.ndim == 3 else one for one in plan.styles]
     engine = (_one_pass if look.method == "fast" else _optimizer)(plan, styles)
 
@@ -54,8 +56,8 @@ def _one_pass(plan, styles):
         return lambda photo, *_: stylizer.stylize_batch(photo[None])[0]
     stylizer = ArbitraryStylizer(settings.model, precision=settings.precision)
     if kind != "ours":  # of another make: pictures in, pictures out
-        size = settings.style_size
-        return lambda photo, *_: np.float32(stylizer.stylize(photo, styles, size=None, style_size=size)) / 255
+        look = {"style_size": settings.style_size, "style_scale": settings.style_scale}
+        return lambda photo, *_: np.float32(stylizer.stylize(photo, styles[0], size=None, **look)) / 255
     codes = [one if one.ndim == 1 else stylizer.style_code(one, max(one.shape[:2])) for one in styles]
     code = stylizer.mix(codes, plan.weights)[None]
     return lambda photo, *_: stylizer.stylize_batch(photo[None], code, settings.strength)[0]

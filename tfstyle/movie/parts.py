@@ -6,16 +6,16 @@ needs. Nothing here imports TensorFlow.
 
 import contextlib
 import dataclasses
+import fnmatch
 import json
 import os
-import shutil
 
 import numpy as np
 
-from tfstyle.atomic import replaced
+from tfstyle.atomic import LEFT, replaced
 from tfstyle.checks import InputError
 
-__all__ = ["State", "kept_folder", "load", "piece_path", "remove", "save"]
+__all__ = ["State", "kept_folder", "load", "piece_path", "save", "writing"]
 
 _RUN, _STATE = "run.json", "state.npz"
 
@@ -47,7 +47,9 @@ class State:
 
 @contextlib.contextmanager
 def kept_folder(output, run):
-    """The folder beside `output`, made if missing and held against other processes; it stays when the run breaks off.
+    """The folder beside `output`, made if missing and held against other processes.
+
+    It stays when the run breaks off with something kept, and is removed otherwise.
 
     Args:
         output: path of the video to be written.
@@ -60,28 +62,58 @@ def kept_folder(output, run):
         InputError: it holds the beginning of another run, another process is at it, or it cannot be made.
     """
     folder = f"{os.path.realpath(output)}.part"
-    try:
-        os.makedirs(folder, exist_ok=True)
-        path = os.path.join(folder, _RUN)
-        if not os.path.exists(path):
-            if os.listdir(folder):
-                raise InputError(f"{folder} is there and not of tfstyle; move it away or choose another output.")
-            with replaced(path) as beside, open(beside, "x", encoding="utf-8") as file:
-                json.dump(run, file)
-        with open(path, "r+", encoding="utf-8") as file:
+    path = os.path.join(folder, _RUN)
+    with contextlib.ExitStack() as stack:
+        with writing(output):
+            os.makedirs(folder, exist_ok=True)
+            if not os.path.exists(path):
+                if not all(fnmatch.fnmatch(name, LEFT) for name in os.listdir(folder)):
+                    raise InputError(f"{folder} is there and not of tfstyle; move it away or choose another output.")
+                with replaced(path) as beside, open(beside, "x", encoding="utf-8") as file:
+                    json.dump(run, file)
+            file = stack.enter_context(open(path, "r+", encoding="utf-8"))
             _lock(file, folder)
             _check_same(file.read(), run, folder)
-            try:
-                yield folder
-            finally:
-                if not os.path.exists(os.path.join(folder, _STATE)):  # nothing that would be worth going on from
-                    remove(folder)
-    except BrokenPipeError:  # of whoever reads what the run prints
-        raise
+        try:
+            yield folder
+        except BaseException:
+            if not os.path.exists(os.path.join(folder, _STATE)):  # nothing that would be worth going on from
+                _remove(folder)
+            raise
+        _remove(folder)
+
+
+@contextlib.contextmanager
+def writing(output):
+    """Says in a sentence what the disk refuses.
+
+    Args:
+        output: path of the video to be written.
+
+    Yields:
+        elsewhere(), a context whose errors are none of the disk's and pass as they are, whatever goes wrong after.
+
+    Raises:
+        InputError: the disk refuses.
+    """
+    passing = []
+
+    @contextlib.contextmanager
+    def elsewhere():
+        try:
+            yield
+        except BaseException as error:
+            passing.append(error)
+            raise
+
+    try:
+        yield elsewhere
     except OSError as error:
+        if passing:
+            raise passing[0]
         raise InputError(
-            f"output {os.fsdecode(output)!r} cannot be written ({error.strerror or error}); make room for it, and the "
-            "same call goes on from what is done."
+            f"output {os.fsdecode(output)!r} cannot be written ({error.strerror or error}); mend that, and the same "
+            "call goes on from what is done."
         ) from error
 
 
@@ -119,9 +151,17 @@ def save(folder, state):
                  result=state.result, alone=state.alone)
 
 
-def remove(folder):
-    """Removes the folder of a finished run."""
-    shutil.rmtree(folder, ignore_errors=True)
+def _remove(folder):
+    """Removes what a run has kept, in an order that leaves a run to be begun anew wherever a kill comes.
+
+    Without its state nothing of it counts, and as long as run.json is there the folder is known for ours.
+    """
+    _, _, names = next(os.walk(folder), ("", (), ()))
+    for name in (_STATE, *sorted({*names} - {_STATE, _RUN}), _RUN):
+        with contextlib.suppress(OSError):
+            os.remove(os.path.join(folder, name))
+    with contextlib.suppress(OSError):  # another process has come in meanwhile, or something of another make is there
+        os.rmdir(folder)
 
 
 def _check_same(text, run, folder):
@@ -145,5 +185,8 @@ def _lock(file, folder):
         return
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        same = os.path.samestat(os.stat(file.name), os.fstat(file.fileno()))
     except OSError:
-        raise InputError(f"Another process is writing into {folder}; wait for it or choose another output.") from None
+        same = False
+    if not same:  # locked, or removed by a process that has finished just now
+        raise InputError(f"Another process is writing into {folder}; wait for it or choose another output.")

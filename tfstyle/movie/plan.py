@@ -1,11 +1,16 @@
-"""What a call for a video comes to, checked, and by what its work is known again after a kill. Imports no TensorFlow."""
+"""What a call for a video comes to, checked, and by what its work is known again after a kill.
+
+Nothing here imports TensorFlow.
+"""
 
 import dataclasses
 import hashlib
+import importlib.metadata
 import os
 
 import numpy as np
 
+from tfstyle import images
 from tfstyle.checks import InputError, check_weights
 from tfstyle.controls import check_model, check_one_style, read_style, stamp
 from tfstyle.gatys.settings import GatysSettings
@@ -13,6 +18,7 @@ from tfstyle.images.containers import check_container, codec_for
 from tfstyle.images.flow import check_opencv
 from tfstyle.images.frames import Clip, check_av, clip_of
 from tfstyle.images.geometry import check_shape
+from tfstyle.look import is_code, painted_size, settled
 from tfstyle.movie.settings import MovieSettings, split_settings
 from tfstyle.version import __version__
 
@@ -29,7 +35,8 @@ class Plan:
 
     Attributes:
         clip: the video.
-        styles: tuple of (h, w, 3) float32 as they are looked at, or codes (100,).
+        styles: tuple of (h, w, 3) float32 as they are looked at (whole, where the network is of another make and takes
+            its square out of them), or codes (100,).
         weights: of the styles, summing to 1.
         output: path.
         settings: `MovieSettings`.
@@ -67,26 +74,37 @@ def planned(source, style, output, *, weights=None, **settings):
         raise InputError(f"output {output!r}: there is no folder {os.path.dirname(output)!r}; make it first.")
     clip = clip_of(source)
     shape = check_shape(clip.height, clip.width, settings.size, name=f"video {clip.path!r}")
-    styles = _styles(style, weights, settings, max(shape))
+    styles = _styles(style, weights, settings, painted_size(settings, max(shape)))
     check_container(output, clip, codec)
     weights = check_weights(weights, len(styles))
     return Plan(clip, styles, weights, output, settings, recipe, shape, codec)
 
 
 def _styles(style, weights, settings, side):
-    if settings.method == "fast" and check_model(settings.model) == "style":
+    kind = check_model(settings.model) if settings.method == "fast" else None
+    if kind == "style":
         check_one_style(settings.model, style, weights, settings)
         return ()
     styles = list(style) if isinstance(style, (list, tuple)) else [] if style is None else [style]
     if not styles:
         raise InputError("There is no style picture; give one, or a model of one style.")
-    is_code = [settings.method == "fast" and getattr(one, "ndim", None) == 1 for one in styles]
-    if any(is_code) and settings.color != "style" and settings.color_when == "before":
-        raise InputError("color_when='before' recolors style pictures, and a code was given; give its picture.")
-    return tuple(
-        np.float32(one) if known else read_style(one, settings, side).rgb
-        for one, known in zip(styles, is_code, strict=True)
-    )
+    settled(settings, styles)
+    codes = [one for one in styles if settings.method == "fast" and is_code(one)]
+    if kind in ("folder", "handle"):
+        _check_foreign(settings, len(styles), bool(codes))
+        return (images.read(styles[0], name="style picture").rgb,)
+    return tuple(np.float32(one) if codes and is_code(one) else read_style(one, settings, side).rgb for one in styles)
+
+
+def _check_foreign(settings, count, coded):
+    """Checks that a network of another make is asked for nothing that it has not, as `ArbitraryStylizer` does."""
+    if count > 1 or coded or settings.strength < 1:
+        raise InputError(
+            f"The model {settings.model!r} takes one style picture at strength 1; codes, mixed styles and other "
+            'strengths need a network of tfstyle, such as model="default".'
+        )
+    if settings.precision == "bfloat16":
+        raise InputError(f"The model {settings.model!r} computes in its own precision; use precision='auto'.")
 
 
 def identity(plan):
@@ -95,14 +113,25 @@ def identity(plan):
     styles = hashlib.sha256()
     for one in plan.styles:
         styles.update(repr(one.shape).encode() + np.ascontiguousarray(one).tobytes())
-    recipe = None if plan.recipe is None else dataclasses.asdict(plan.recipe)
+    recipe, network = None, None
+    if plan.recipe is not None:
+        recipe, network = dataclasses.asdict(plan.recipe), stamp(plan.recipe.network_weights)
+    ours = (__version__, av.__version__, cv2.__version__, np.__version__)
     told = {
         "the video": _fingerprint(plan.clip.path), "the styles": (styles.hexdigest(), plan.weights),
         "the settings": (dataclasses.asdict(plan.settings), recipe, plan.codec, PIECE[plan.settings.method]),
-        "the model": stamp(plan.settings.model),
-        "the installed versions": (__version__, av.__version__, cv2.__version__, np.__version__),
+        "the model": (stamp(plan.settings.model), network),
+        "the installed versions": (*ours, *map(_version, ("tensorflow", "keras"))),
     }
     return {name: repr(value) for name, value in told.items()}
+
+
+def _version(package):
+    """Of a package that is not to be imported for it; None where it came in by another name."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _fingerprint(path):

@@ -29,6 +29,11 @@ class MovieSettings(Controls):
         None, "long side of the frames in pixels; none keeps the video's own; odd sides get one more", group="picture",
         low=16,
     )
+    tiled: str = setting(
+        "auto", "go through large frames strip by strip, slower and in less memory, to the same picture, with method "
+        "optimize; auto: where the whole would not fit; method fast takes every frame whole", group="run",
+        choices=("auto", "yes", "no"),
+    )
     method: str = setting(
         "fast", "fast: one pass a frame; optimize: Gatys' method, each frame starting from the one before",
         group="video", choices=METHODS,
@@ -77,6 +82,8 @@ def split_settings(settings):
         only.append("later_steps")
     if movie.method == "fast" and only:
         raise InputError(f"{only[0]} is a setting of method='optimize', not of 'fast'; give that or leave it out.")
+    if movie.method == "fast" and movie.tiled == "yes":
+        raise InputError("tiled='yes' needs method='optimize', as frames go through 'fast' whole; leave tiled out.")
     if movie.method == "fast":
         return movie, None
     if movie.model != Controls.model:

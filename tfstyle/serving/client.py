@@ -75,8 +75,8 @@ class Client:
         """Paints one picture, as `tfstyle.stylize` does.
 
         The pictures are turned, brought to sRGB and resized here, and what lies around the network is done here: color,
-        masks, light and palette alone, the content's alpha. One style picture at the default size travels as PNG, 8 bits
-        a channel; all else travels as float32, which is much larger, in REST's JSON above all.
+        masks, light and palette alone, the content's alpha. One style picture at the default size travels as PNG, 8
+        bits a channel; all else travels as float32, which is much larger, in REST's JSON above all.
 
         Args:
             content: a picture of any kind that `tfstyle.images.read` takes.
@@ -97,7 +97,7 @@ class Client:
         check_choice("method", method, METHODS)
         if method == "optimize":
             if weights is not None:
-                raise InputError("weights are for several styles, and the served optimization takes one; leave them out.")
+                raise InputError("weights are for several styles, and the client has one optimized; leave them out.")
             return self.optimize(content, style, size=size, masks=masks, **known(settings, OPTIMIZE, "optimize"))
         styles = list(style) if isinstance(style, (list, tuple)) else [style]
         controls = controls_of({"size": size, **known(settings, LOOK, "fast")})
@@ -163,7 +163,7 @@ class Client:
         """
         if isinstance(style, (list, tuple)):
             if len(style) != 1:
-                raise InputError(f"The served optimization takes one style picture; received {len(style)}.")
+                raise InputError(f"The client has one style picture optimized; received {len(style)}.")
             (style,) = style
         chosen = {} if steps is None else {"steps": (check_number("steps", steps, 1, integer=True),)}
         GatysSettings(size=size, **chosen, content_weight=content_weight, style_weight=style_weight,

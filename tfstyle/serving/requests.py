@@ -39,7 +39,8 @@ def styles_sent(styles, photo, shares, look):
     if len(styles) == 1 and not is_code(styles[0]) and (look.style_size, look.style_scale) == (None, 1.0):
         seen, as_files = [_not_enlarged(styles[0], side)], True
     else:
-        seen, as_files = [checked_code(one) if is_code(one) else read_style(one, look, side).rgb for one in styles], False
+        seen = [checked_code(one) if is_code(one) else read_style(one, look, side).rgb for one in styles]
+        as_files = False
     if look.color == "style" or look.color_when == "after":
         return seen, as_files
     regions = color_weights(len(seen), shares, photo.alpha)
