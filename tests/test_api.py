@@ -230,7 +230,7 @@ def test_the_callback_stops_the_run(tiny_vgg, files):
         ),
         ({"init": "missing.npz"}, "There is no checkpoint missing.npz"),
         ({"init": np.zeros((3, 3))}, "start picture"),
-        ({"weights": [1, 2]}, "one weight for each of the 1 styles; received 2"),
+        ({"weights": [1, 2]}, "one weight for the one style; received 2"),
         ({"checkpoint": "/no/such/folder/run.npz"}, "no folder to lie in"),
     ],
 )
@@ -313,8 +313,8 @@ def test_the_stylizer_is_kept(monkeypatch, tmp_path, files, network_file):
 @pytest.mark.parametrize(("options", "words"), [
     ({"steps": 5}, "steps is a setting of method='optimize', not of 'fast'; give that or leave it out."),
     ({"callback": print}, "callback is a setting of method='optimize', not of 'fast'; give that or leave it out."),
-    ({"strenght": 1}, "setting must be one of 'strength', 'style_scale', 'style_size', 'color', 'color_when', 'photoreal', "
-     "'tiled', 'size', 'model', 'precision'; received 'strenght'; did you mean 'strength'?"),
+    ({"strenght": 1}, "setting must be one of 'strength', 'style_scale', 'style_size', 'color', 'color_when', "
+     "'photoreal', 'tiled', 'size', 'model', 'precision'; received 'strenght'; did you mean 'strength'?"),
     ({"strength": 2}, "strength must be a number from 0 to 1; received 2."),
     ({"size": 8}, "size must be a whole number of at least 16; received 8."),
     ({"precision": "float16"}, "precision must be one of 'auto', 'float32', 'bfloat16'; received 'float16'; "

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tfstyle
-from tfstyle import images, running, stylizer
+from tfstyle import images, running
 from tfstyle.nets import arbitrary_weights
 from tfstyle.nets.arbitrary import ArbitraryConfig, style_predictor, transformer
 

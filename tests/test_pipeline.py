@@ -169,3 +169,26 @@ def test_ctrl_c_writes_what_is_painted():
             encode=lambda task, painted: written.append(task), ahead=2,
         )
     assert sorted(written) == told == [0, 1, 2, 3, 4]
+
+
+def test_a_defect_of_an_encoder_leaves_nothing_untold():
+    """Neither what was written before it, nor what was after; and the first of two is raised."""
+    written, told, after = [], [], threading.Event()
+
+    def paint(photo):
+        if photo == 4:
+            after.set()
+        return photo
+
+    def encode(task, painted):
+        if task in (1, 3):
+            assert after.wait(SECONDS)
+            raise ZeroDivisionError(task)
+        written.append(task)
+
+    with pytest.raises(ZeroDivisionError, match="^1$"):
+        pipelined(
+            range(100), lambda task, error: told.append(task), decode=lambda task: task, paint=paint, encode=encode,
+            ahead=5,
+        )
+    assert told == sorted(written) and {0, 2, 4} <= set(told) and len(told) < 20

@@ -54,7 +54,8 @@ def stylize(content, style=None, method="fast", size=512, *, weights=None, masks
             For "optimize":
             preset: recipe to start from: "default", "gatys2016", "tf-tutorial", "matconvnet-1000".
             init: start from "content", "style", "noise", any picture, or the path of a checkpoint (.npz).
-            callback: called with a `tfstyle.Record` after every step and at the end; return True to stop early.
+            callback: called with a `tfstyle.Record` after every step and at the end; return True to stop early. While
+                a texture is mixed, steps are 0, and a stop raises KeyboardInterrupt.
             checkpoint: path of a .npz file from which a killed run resumes exactly.
             Any field of `tfstyle.GatysSettings`, such as style_weight=10 or steps=(60, 40).
 
@@ -126,7 +127,7 @@ def optimize_pictures(content, style, *, size=512, weights=None, masks=None, tex
         is_name = isinstance(init, (str, os.PathLike))
         settings["init"] = str(init) if is_name else "picture"
         start = init if not is_name or str(init) not in STARTS else None
-    recipe = settled(gatys.preset(preset, **settings), True)
+    recipe = settled(gatys.preset(preset, **settings), [style])
     first = style if isinstance(style, (list, tuple)) else [] if style is None else [style]
     check_styles(weights, masks)
     if content is None:
@@ -136,14 +137,17 @@ def optimize_pictures(content, style, *, size=512, weights=None, masks=None, tex
     shares = None if masks is None else read_masks(masks, shape, len(first))
     side = painted_size(recipe, max(shape))
     working = images.fit(photo.rgb, side)
+    pictures, made_of = _style_pictures(first, texture, recipe, side, callback)
     weights_of_colors = color_weights(len(first), shares, photo.alpha)
     styles = [
         style_given(one, photo.rgb, recipe, region)
-        for one, region in zip(_style_pictures(first, texture, recipe, side), weights_of_colors, strict=True)
+        for one, region in zip(pictures, weights_of_colors, strict=True)
     ]
 
     def shown(image):
         """As it is to be seen, at whatever size it is."""
+        if not recipe.strength:  # then all that there is to be seen is the end
+            return photo.rgb
         if image.shape == working.shape:
             return finished(image, photo.rgb, recipe, shares, photo.alpha)
         at = image.shape[:2]
@@ -156,33 +160,44 @@ def optimize_pictures(content, style, *, size=512, weights=None, masks=None, tex
 
     result = gatys.optimize(
         photo_given(working, recipe), styles, dataclasses.replace(recipe, size=side), style_weights=weights,
-        masks=None if shares is None else shrunk(shares, working.shape[:2]), start=None if start is None else _start_picture(start),
+        masks=None if shares is None else shrunk(shares, working.shape[:2]),
+        start=None if start is None else _start_picture(start),
         callback=None if callback is None else lambda record: callback(told(record)), checkpoint=checkpoint,
+        made_of=made_of,
     )
     return dataclasses.replace(result, image=shown(result.image), final=told(result.final)), photo.alpha
 
 
 def _synthesized(style, weights, masks, texture, recipe, start, callback, checkpoint):
     """The `Result` of a run without a photo: a texture of the styles."""
-    for name, given in (("masks", masks is not None), ("color", recipe.color != "style"), ("photoreal", recipe.photoreal)):
+    needing = {"masks": masks is not None, "color": recipe.color != "style", "photoreal": recipe.photoreal}
+    for name, given in needing.items():
         if given:
             raise InputError(f"There is no content picture, which {name} goes with; give one, or leave {name} out.")
+    pictures, made_of = _style_pictures(style, texture, recipe, recipe.size, callback)
     return gatys.optimize(
-        None, _style_pictures(style, texture, recipe, recipe.size), recipe, style_weights=weights,
-        start=None if start is None else _start_picture(start), callback=callback, checkpoint=checkpoint,
+        None, pictures, recipe, style_weights=weights, start=None if start is None else _start_picture(start),
+        callback=callback, checkpoint=checkpoint, made_of=made_of,
     )
 
 
-def _style_pictures(styles, texture, recipe, side):
-    """Style pictures as the optimizer looks at them, for a result of that long side; None keeps their own."""
+def _style_pictures(styles, texture, recipe, side, callback):
+    """Style pictures as the optimizer looks at them, for a result of that long side; None keeps their own.
+
+    Returns:
+        (list of (h, w, 3), what they have been made of as `tfstyle.gatys.optimize` takes it).
+    """
     size = None if side is None else seen_size(recipe, side)
     pictures = [images.read(one, name="style picture", size=size).rgb for one in styles]
     if texture is None:
-        return pictures
+        return pictures, None
     if not pictures:
         raise InputError("There is no style picture to give the texture to; give one, or leave texture out.")
     fine = images.read(texture, name="texture picture", size=size).rgb
-    return [mixed_style(picture, fine, recipe) for picture in pictures]
+    if not recipe.strength:  # the photo itself is all that comes of them
+        return pictures, None
+    made_of = {f"style picture {i + 1}": picture for i, picture in enumerate(pictures)} | {"texture picture": fine}
+    return [mixed_style(picture, fine, recipe, callback) for picture in pictures], made_of
 
 
 def _start_picture(source):

@@ -9,13 +9,13 @@ import errno
 import functools
 import os
 
-
 from tfstyle import images
 from tfstyle.checks import InputError, check_choice, check_number, check_weights
 from tfstyle.controls import Controls, check_model, check_one_style, controls_of, read_style
 from tfstyle.folder_plan import FORMATS, check_apart, checked_folders, make_folders, planned
 from tfstyle.images.files import pixels
-from tfstyle.look import Look, painted_size
+from tfstyle.images.pixels import unit
+from tfstyle.look import Look, is_code, painted_size, settled
 from tfstyle.pipeline import pipelined
 
 __all__ = ["FolderJob", "FolderResult", "paint_folder", "prepared_folder", "stylize_folder"]
@@ -138,7 +138,7 @@ def paint_folder(job, callback=None):
     pipelined(
         job.todo, tell,
         # Bytes, of most files: a quarter of the memory of floats.
-        decode=lambda pair: images.Picture(*pixels(pair[0], name="content picture", size=size)),
+        decode=lambda pair: pixels(pair[0], name="content picture", size=size),
         paint=_painter(job),
         encode=lambda pair, painted: images.write(pair[1], painted, quality=job.quality),
         ahead=1 if size is None or size > _LARGE else min(8, max(2, os.cpu_count() or 1)),
@@ -148,24 +148,23 @@ def paint_folder(job, callback=None):
 
 def _check_styles(styles, weights, texture, controls):
     """Finds what would be wrong for every photo, before the first."""
-    model, kind, codes = controls.model, check_model(controls.model), [one for one in styles if _is_code(one)]
+    model, kind, codes = controls.model, check_model(controls.model), [one for one in styles if is_code(one)]
     if kind == "style":
         check_one_style(model, styles or None, weights, controls, texture=texture)
     elif not styles:
         raise InputError("There is no style picture; give one or more.")
     elif kind != "ours" and (len(styles) > 1 or controls.strength < 1 or texture is not None or codes):
         raise InputError(f"The model {model!r} takes one style picture, at strength 1 and without a texture.")
-    if codes and controls.color != "style" and controls.color_when == "before":
-        raise InputError("color_when='before' recolors style pictures, and a code was given; give its picture.")
+    settled(controls, styles)
     for one in styles:
-        if not _is_code(one):
+        if not is_code(one):
             images.read(one, name="style picture", size=controls.style_size)
     if texture is not None:
         images.read(texture, name="texture picture")
 
 
 def _painter(job):
-    """A function of a photo, a `tfstyle.images.Picture`: it, painted, as a PIL image."""
+    """A function of a photo, as `tfstyle.images.files.pixels` gives it: it, painted, as a PIL image."""
     import tensorflow as tf
 
     controls = job.controls
@@ -191,16 +190,19 @@ def _painter(job):
 
         @functools.cache
         def codes(side):
-            return [one if _is_code(one) else _code(stylizer, read_style(one, controls, side)) for one in job.styles]
+            return [one if is_code(one) else _code(stylizer, read_style(one, controls, side)) for one in job.styles]
 
         def stylize(photo):
-            side = controls.style_size or painted_size(controls, max(photo.rgb.shape[:2]))
+            shape = getattr(photo, "rgb", photo).shape[:2]
+            side = controls.style_size or painted_size(controls, max(shape))
             styles = codes(side) if by_code else job.styles
             return stylizer.stylize(photo, styles, weights=job.weights, size=None, **look, **more)
 
     def paint(photo):
+        rgb, alpha = photo
         try:
-            return stylize(photo)
+            # As a plain array, colors under transparency would be filled in anew.
+            return stylize(rgb if alpha is None else images.Picture(unit(rgb), unit(alpha)))
         except tf.errors.ResourceExhaustedError as error:
             raise MemoryError from error
 
@@ -209,7 +211,3 @@ def _painter(job):
 
 def _code(stylizer, picture):
     return stylizer.style_code(picture, max(picture.rgb.shape[:2]))
-
-
-def _is_code(style):
-    return getattr(style, "ndim", None) == 1

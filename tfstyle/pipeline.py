@@ -27,7 +27,7 @@ def pipelined(tasks, tell, *, decode, paint, encode, ahead):
     Raises:
         Whatever else one of them raises, once what has been painted is encoded.
     """
-    tasks, reading, writing = iter(tasks), collections.deque(), collections.deque()
+    tasks, reading, writing, defects = iter(tasks), collections.deque(), collections.deque(), []
     pool = functools.partial(concurrent.futures.ThreadPoolExecutor, ahead)
 
     def read_on():
@@ -39,10 +39,13 @@ def pipelined(tasks, tell, *, decode, paint, encode, ahead):
         stop = False
         while writing and (len(writing) > most or writing[0][1].done()):
             task, future = writing[0]
-            fault = _fault(future)
+            error = future.exception()
             writing.popleft()  # only now: Ctrl-C comes while waiting
-            stop = bool(tell(task, fault)) or stop
-        return stop
+            if error is None or isinstance(error, FAULTS):
+                stop = bool(tell(task, error)) or stop
+            else:
+                defects.append(error)
+        return stop or bool(defects)
 
     with pool() as readers, pool() as writers:
         try:
@@ -63,11 +66,5 @@ def pipelined(tasks, tell, *, decode, paint, encode, ahead):
         finally:
             readers.shutdown(wait=False, cancel_futures=True)
             settle(0)
-
-
-def _fault(future):
-    try:
-        future.result()
-    except FAULTS as error:
-        return error
-    return None
+    if defects:
+        raise defects.pop(0)

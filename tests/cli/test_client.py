@@ -71,6 +71,7 @@ def asked(monkeypatch):
     (["--tv-weight", "5"], "--tv-weight is a flag of --method optimize, not of fast; leave it out."),
     (["--method", "optimize", "--strength", "1"], "--strength is a flag of --method fast, not of optimize; leave it"),
     (["--method", "optimize", "--steps", "0"], "--steps must be a whole number of at least 1; received 0."),
+    (["--method", "optimize", "--weights", "1"], "--weights is a flag of --method fast, not of optimize; leave it"),
     (["glass.png", "--method", "optimize"], "--method optimize takes one STYLE picture; received 2."),
     (["-o", "out.gif"], "output 'out.gif' has the unknown extension '.gif'; use one of "),
     (["-o", "photo.png"], "--output 'photo.png' would overwrite the picture 'photo.png'; choose another name."),

@@ -41,7 +41,7 @@ def painting(monkeypatch):
             nonlocal count
             count += 1
             told["step"](count)
-            return Image.fromarray(255 - photo.rgb)
+            return Image.fromarray(255 - photo[0])
         return paint
 
     monkeypatch.setattr(tfstyle.folder, "_painter", painter)

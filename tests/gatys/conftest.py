@@ -14,10 +14,12 @@ STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 def run():
     """`optimize` at 48 px for 6 steps in float32, unless told otherwise; the default recipe may change."""
 
-    def run(content, styles, name="default", style_weights=None, start=None, callback=None, **settings):
+    def run(content, styles, name="default", style_weights=None, start=None, callback=None, report=True, **settings):
         ours = dict(style_weight=6.0, tv_weight=0.0, optimizer="lbfgs", scales=1) if name == "default" else {}
         recipe = preset(name, **ours | dict(size=48, steps=6, precision="float32") | settings)
-        return optimize(content, styles, recipe, style_weights=style_weights, start=start, callback=callback)
+        return optimize(
+            content, styles, recipe, style_weights=style_weights, start=start, callback=callback, report=report
+        )
 
     return run
 

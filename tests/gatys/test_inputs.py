@@ -29,7 +29,7 @@ def first_picture(run):
             pictures.append(record.image())
             return True
 
-        run(*args, callback=callback, **options)
+        run(*args, callback=callback, report=False, **options)
         return pictures[0]
 
     return first_picture

@@ -155,3 +155,14 @@ def test_figures_of_several_styles_at_another_scale(run, told_truly, photo, pain
     result = run(photo, [painting, other_painting], style_weights=(3, 1), style_scale=0.75, steps=2)
     styles = [fit(painting, 36), fit(other_painting, 36)]
     told_truly(result, fit(photo, 48), styles, (0.75, 0.25))
+
+
+def test_without_a_report_no_second_network_looks(run, tiny_vgg, monkeypatch, photo, painting):
+    records = []
+    whole = run(photo, [painting], steps=3)
+    monkeypatch.setattr("tfstyle.gatys.objective.Objective.report", pytest.fail)
+    result = run(photo, [painting], steps=3, callback=records.append, report=False)
+    np.testing.assert_array_equal(result.image, whole.image)
+    assert [record.step for record in records] == [1, 2, 3, 3] and result.final is records[-1]
+    assert result.final.figures is None and result.final.raw == result.final.weighted == {}
+    np.testing.assert_array_equal(result.final.image(), result.image)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfstyle.api import optimize_pictures
 from tfstyle.gatys import GatysSettings, optimize
 from tfstyle.gatys.objective import Objective
 from tfstyle.images import fit, read, resize
@@ -56,7 +57,7 @@ def test_less_strength_stays_nearer_to_the_photo(run, photo, painting):
 
 @pytest.mark.parametrize("statistic", ["moments", "wasserstein"])
 def test_every_statistic_mixes(run, tiny_vgg, photo, painting, statistic):
-    options = dict(style_statistic=statistic, steps=2, **SHALLOW)
+    options = dict(style_statistic=statistic, steps=1, report=False, **SHALLOW)
     losses = [
         [run(photo, [painting], strength=strength, **options).records[0]["raw"][f"style/{name}"]
          for name in SHALLOW["style_layers"]] for strength in (0.1, 0.5, 1.0)
@@ -72,3 +73,20 @@ def test_samples_cannot_be_mixed(refusal):
 def test_without_a_photo_there_is_nothing_to_keep(refusal, run, painting):
     said = refusal(run, None, [painting], content_weight=0, init="noise", strength=0.5)
     assert said == "There is no content picture to keep, as strength below 1 does; give one, or leave it at 1."
+
+
+@pytest.mark.parametrize("look", [
+    {"photoreal": True}, {"color": "luminance"}, {"color": "histogram", "color_when": "after"}, {"texture": True},
+    {"masks": True, "color": "match", "color_when": "after"},
+], ids=lambda look: ",".join(look))
+def test_at_0_nothing_of_the_look_is_left(tiny_vgg, monkeypatch, photo, painting, other_painting, look):
+    monkeypatch.setattr("tfstyle.look.WORKING_SIZE", 32)
+    monkeypatch.setattr("tfstyle.api.mixed_style", pytest.fail)
+    given = {"texture": other_painting, "masks": [np.tile(np.linspace(0, 1, 61), (45, 1))]}
+    look = {name: given.get(name, value) for name, value in look.items()}
+    told = []
+    result, _ = optimize_pictures(photo, painting, size=48, strength=0, callback=told.append, **look, **SHALLOW)
+    wanted = read(photo, size=48).rgb
+    for picture in (result.image, result.final.image(), told[-1].image()):
+        np.testing.assert_array_equal(picture, wanted)
+    assert len(told) == 1 and result.final.figures["content_loss"] == 0 and not result.interrupted

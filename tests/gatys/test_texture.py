@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tfstyle.api import optimize_pictures
 from tfstyle.gatys import GatysSettings, texture
 from tfstyle.images import fit, resize
 from tfstyle.images.color import match_covariance
@@ -43,6 +44,62 @@ def test_sizes(monkeypatch, tiny_vgg, photo, grain):
     assert texture.mixed_style(photo, grain[:20, :20]).shape == (45, 61, 3)
     monkeypatch.setattr(texture, "MOST", 40)
     assert texture.mixed_style(photo, grain, GatysSettings(content_layers="relu2_1")).shape == (30, 40, 3)
+
+
+def interrupted(record):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("stop", [interrupted, lambda record: True], ids=["ctrl-c", "callback"])
+def test_a_stop_leaves_no_half_made_style(tiny_vgg, monkeypatch, photo, painting, grain, stop):
+    """Nor does the run begin that it was for."""
+    monkeypatch.setattr(texture, "STEPS", 5)
+    told = []
+
+    def callback(record):
+        told.append(record)
+        return stop(record) if len(told) == 2 else False
+
+    with pytest.raises(KeyboardInterrupt):
+        texture.mixed_style(photo, grain, callback=callback)
+    assert {record.step for record in told} == {0} and len(told) < 5 and told[0].image().shape == photo.shape
+    told.clear()
+    with pytest.raises(KeyboardInterrupt):
+        optimize_pictures(photo, painting, texture=grain, size=32, callback=callback)
+    assert {record.step for record in told} == {0}
+
+
+def test_a_checkpoint_belongs_to_the_pictures_that_were_mixed(tiny_vgg, monkeypatch, tmp_path, refusal, photo, painting,
+                                                              grain):
+    """The mixture may come to other bits when it is made again."""
+    mixtures = []
+
+    def mixed_style(style, fine, recipe, callback):
+        mixtures.append(np.float32(0.5 * style + 0.25 + 1e-4 * len(mixtures)).clip(0, 1))
+        return mixtures[-1]
+
+    monkeypatch.setattr("tfstyle.api.mixed_style", mixed_style)
+    call = {"size": 32, "scales": 1, "steps": 4, "precision": "float32", "checkpoint": tmp_path / "run.npz"}
+    steps = []
+
+    def callback(record):
+        steps.append(record.step)
+        return len(steps) == 2
+
+    for name, content in (("photo", photo), ("none", None)):
+        call["checkpoint"] = tmp_path / f"{name}.npz"
+        steps.clear()
+        stopped, _ = optimize_pictures(content, painting, texture=grain, callback=callback, **call)
+        assert stopped.interrupted
+        result, _ = optimize_pictures(content, painting, texture=grain, callback=callback, **call)
+        assert steps == [1, 2, 2, 3, 4, 4] and not result.interrupted
+        for other, told in (
+            ({"texture": 1 - grain}, "texture picture"), ({}, "texture picture"),
+            ({"texture": grain, "style": 1 - painting}, "style picture 1"),
+        ):
+            pictures = {"content": content, "style": painting} | other
+            said = refusal(optimize_pictures, **pictures, **call)
+            assert said.startswith(f"{call['checkpoint']} belongs to another run, which differs in {told};")
 
 
 def test_pictures_too_small_are_told_by_name(refusal, photo, grain):

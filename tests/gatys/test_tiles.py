@@ -194,12 +194,13 @@ def test_a_resumed_run_keeps_its_strips(tiny_vgg, monkeypatch, tmp_path, photo, 
     recipe = GatysSettings(size=107, scales=2, steps=3, precision="float32", tiled="yes", **SHALLOW)
     masks = np.full((1, 79, 107), 0.8, np.float32)
     monkeypatch.setitem(memory.MOST, "float32", NARROW)
-    whole = optimize(photo, [painting], recipe, masks=masks)
+    whole = optimize(photo, [painting], recipe, masks=masks, report=False)
     first, path = memory.check_fits(79, 107, recipe, "float32", 1), tmp_path / "run.npz"
     for step, most in ((2, NARROW), (5, 2 * NARROW), (9, 4 * NARROW)):  # in the last all of the picture
         monkeypatch.setitem(memory.MOST, "float32", most)
         resumed = optimize(
-            photo, [painting], recipe, masks=masks, checkpoint=path, callback=lambda record: record.step == step
+            photo, [painting], recipe, masks=masks, checkpoint=path, callback=lambda record: record.step == step,
+            report=False,
         )
         assert checkpoint.read(path)[1]["strip"] == first
     assert memory.check_fits(79, 107, recipe, "float32", 1) > first

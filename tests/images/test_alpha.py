@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tfstyle.images import Picture, read, to_uint8
+from tfstyle.images import read, to_uint8
 from tfstyle.images import alpha as module
 from tfstyle.images.alpha import filled
 

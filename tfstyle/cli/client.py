@@ -88,7 +88,8 @@ def _call(args):
     method = check_choice("--method", args.method, METHODS)
     picture, loss = flags.given(args, _PICTURE), flags.given(args, _LOSS)
     steps = {} if args.steps is None else {"steps": flags.number(args.steps)}
-    for name in {**loss, **steps} if method == "fast" else picture.keys() - {"size", *AROUND}:
+    mixed = {} if args.weights is None else {"weights": args.weights}
+    for name in {**loss, **steps} if method == "fast" else (picture | mixed).keys() - {"size", *AROUND}:
         other = METHODS[method == "fast"]
         raise InputError(f"{flags.flag(name)} is a flag of --method {other}, not of {method}; leave it out.")
     call = {"size": Controls.size} | picture | flags.given_masks(args)

@@ -94,6 +94,9 @@ def run(args):
         with progress(job.scales, quiet=args.quiet) as tell:
 
             def callback(record):
+                if not record.step:  # the texture is being mixed: there is nothing yet to write
+                    tell(record)
+                    return interrupt.asked
                 interrupt.started = True
                 records.append(record.as_dict())
                 if record.figures is None:

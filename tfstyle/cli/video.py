@@ -5,9 +5,9 @@ import dataclasses
 import os
 import sys
 
-from tfstyle.movie import loop as movie
 from tfstyle.cli import flags, outputs
 from tfstyle.cli.chatter import hushed
+from tfstyle.movie import loop as movie
 from tfstyle.movie.settings import MovieSettings, recipe_fields
 
 EXAMPLES = """A run that is killed or interrupted leaves OUT.part; the same command goes on from there.
@@ -89,7 +89,7 @@ def run(args):
 
 @contextlib.contextmanager
 def _progress(quiet):
-    """A bar on stderr, if that is a terminal; yields a function to call with every `tfstyle.movie.Progress`."""
+    """A bar on stderr, if that is a terminal; yields a function to call with every `tfstyle.movie.loop.Progress`."""
     from tqdm import tqdm
 
     bar = tqdm(disable=True if quiet else None, desc="loading TensorFlow", unit="frame", dynamic_ncols=True)

@@ -40,6 +40,9 @@ def progress(scales, quiet=False):
 
     def tell(record):
         nonlocal first
+        if not record.step:
+            bar.set_description_str("mixing the texture")
+            return
         if first:  # a resumed run starts in the middle; the import is no measure of the time left
             bar.initial = bar.n = _work(scales, record.step - 1)
             bar.unpause()

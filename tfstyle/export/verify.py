@@ -113,7 +113,7 @@ def check_gatys(path):
                                            (128, 11, np.mean, _TEN_STEPS)):
             content, style = _pair(side)
             settings = GatysSettings(size=None, steps=(steps,), precision="float32")
-            wanted = optimize(content[0], [style[0]], settings).image
+            wanted = optimize(content[0], [style[0]], settings, report=False).image
             asked = {"content_image": content, "style_image": style, "steps": np.int32([steps]), **weights}
             for loader, call in calls:
                 found = call("optimize", **asked)["stylized_image"][0]
@@ -130,7 +130,7 @@ def check_gatys(path):
                 _tell(told, f"{loader}, optimize_look, {steps - 1} steps", difference, _APART * most)
         content, style = _pair(96)
         settings = GatysSettings(size=None, precision="float32")
-        wanted = optimize(content[0], [style[0]], settings).image
+        wanted = optimize(content[0], [style[0]], settings, report=False).image
         loss = _loss(settings, wanted, content[0], style[0])
         for loader, call in calls:
             found = call("serving_default", content_image=content, style_image=style)["stylized_image"][0]
@@ -150,7 +150,7 @@ def _mixture(steps, strength):
         "content_image": content[None], "style_image": np.stack(styles)[None], "weights": shares[None],
         "steps": np.int32([steps]), "strength": np.float32([strength]), "color": np.array([settings.color], object),
     }
-    return given, finished(optimize(content, styles, settings, style_weights=shares).image, content, settings)
+    return given, finished(optimize(content, styles, settings, style_weights=shares, report=False).image, content, settings)
 
 
 def check_single(path, name, settings):

@@ -15,11 +15,14 @@ from tfstyle.checks import InputError
 _FORMAT = "tfstyle-gatys-1"
 
 
-def fingerprint(settings, pictures, start):
-    """What a checkpoint must agree in with the run that resumes it: settings and pictures, as a dict of texts."""
+def fingerprint(settings, pictures, start, made_of=None):
+    """What a checkpoint must agree in with the run that resumes it: settings and pictures, as a dict of texts.
+
+    `made_of` stands for the styles, as `tfstyle.gatys.optimize` takes it.
+    """
     told = {name: repr(value) for name, value in dataclasses.asdict(settings).items()}
     arrays = {"content picture": pictures.content, "start picture": start, "masks": pictures.shares}
-    arrays |= {f"style picture {i + 1}": style for i, style in enumerate(pictures.styles)}
+    arrays |= made_of or {f"style picture {i + 1}": style for i, style in enumerate(pictures.styles)}
     for name, picture in arrays.items():
         told[name] = "none" if picture is None else hashlib.sha256(np.ascontiguousarray(picture)).hexdigest()
     return told | {"weights of the styles": repr(tuple(pictures.style_weights))}
@@ -81,7 +84,9 @@ def read(path):
     except FileNotFoundError:
         raise InputError(f"There is no checkpoint {path}; check the path.") from None
     except Exception:  # damaged archives fail in every way there is
-        raise InputError(f"{path} is no checkpoint of this version of tfstyle; delete it or name another file.") from None
+        raise InputError(
+            f"{path} is no checkpoint of this version of tfstyle; delete it or name another file."
+        ) from None
     state = {key: [tf.constant(arrays[f"state/{key}/{i}"]) for i in range(n)] for key, n in head["lists"].items()}
     for name, value in arrays.items():
         if name.startswith("state/") and name.count("/") == 1:
@@ -92,8 +97,8 @@ def read(path):
 
 def check_same_run(path, found, wanted):
     """Raises `InputError` naming the first thing in which a checkpoint differs from the run asked for."""
-    for name in wanted:
-        if found.get(name) != wanted[name]:
+    for name in wanted | found:
+        if found.get(name) != wanted.get(name):
             raise InputError(
                 f"{path} belongs to another run, which differs in {name}; "
                 "repeat that run's settings and pictures, or name another checkpoint."

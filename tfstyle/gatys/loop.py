@@ -22,7 +22,7 @@ CHECKPOINT_SECONDS = 10.0
 
 
 def optimize(content, styles, settings=None, *, style_weights=None, masks=None, start=None, callback=None,
-             checkpoint=None, checkpoint_seconds=CHECKPOINT_SECONDS):
+             checkpoint=None, checkpoint_seconds=CHECKPOINT_SECONDS, made_of=None, report=True):
     """Paints a picture with the content of one and the style of others, by optimising its pixels.
 
     Args:
@@ -37,6 +37,10 @@ def optimize(content, styles, settings=None, *, style_weights=None, masks=None, 
         callback: called with a `Record` after every evaluation and once with the final one; return True to stop.
         checkpoint: path of a .npz file. If it exists the run goes on from there, to the same bits as without
             the break; it is written every `checkpoint_seconds`, and at the end.
+        made_of: {name: picture (h, w, 3)} that the styles have been made of, where making them again may not come to
+            the same bits: a checkpoint then belongs to these in place of the styles.
+        report: False leaves out the losses and figures of the final record, for which the finished picture is looked at
+            by a second network.
 
     Returns:
         `Result`. Its picture is the one of the least loss at the last scale reached (or the running average of
@@ -67,7 +71,7 @@ def optimize(content, styles, settings=None, *, style_weights=None, masks=None, 
     strip = check_fits(height, width, settings, dtype, 0 if masks is None else len(pictures.shares))
     if settings.deterministic:
         make_deterministic()
-    run = checkpoints.fingerprint(settings, pictures, start) if checkpoint else None
+    run = checkpoints.fingerprint(settings, pictures, start, made_of) if checkpoint else None
     walk = Walk(settings, scales, dtype, pictures, start, strip)
     if checkpoint and pathlib.Path(checkpoint).exists():
         walk.resume(checkpoint, run)
@@ -82,7 +86,7 @@ def optimize(content, styles, settings=None, *, style_weights=None, masks=None, 
                 saved = time.monotonic()
     except KeyboardInterrupt:
         interrupted = True
-    final = walk.finish()
+    final = walk.finish(report)
     if callback is not None:
         callback(final)
     return Result(final.image(), walk.records, final, settings, interrupted)

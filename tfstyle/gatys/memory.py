@@ -1,8 +1,6 @@
-"""An estimate of a run's memory before it starts, a refusal where it will not fit, and giving memory back."""
+"""An estimate of a run's memory before it starts, and a refusal where it will not fit."""
 
-import ctypes
 import dataclasses
-import gc
 
 from tfstyle.checks import InputError
 from tfstyle.gatys.tiles import halo
@@ -101,12 +99,3 @@ def _arranged(height, width, settings, dtype, regions, have):
     while (need := estimate(height, width, settings, dtype, strip, regions)) > have and strip > least:
         strip = max(least, strip * 3 // 4)
     return (None, whole) if settings.tiled == "auto" and whole < need else (strip, need)
-
-
-def give_back():
-    """Frees compiled functions, which are rings of references, and what glibc holds for each of TensorFlow's threads."""
-    gc.collect()
-    try:
-        ctypes.CDLL(None).malloc_trim(0)
-    except (AttributeError, OSError, TypeError):
-        pass  # another C library, which has its own ways

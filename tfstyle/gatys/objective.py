@@ -124,10 +124,10 @@ class Objective:
         )
 
     def whole_steps(self, image):
-        """Mirrors two edges of the picture outward until its sides are multiples of 16: every layer then sees all of it.
+        """Mirrors two edges of the picture outward until its sides are multiples of 16: each layer then sees it all.
 
-        Pooling drops odd rows: of a side of 255 pixels relu5_1 sees 240, and what no deep layer sees turns into a colored
-        frame. The paper's network (zero padding) and the plain one keep what they do.
+        Pooling drops odd rows: of a side of 255 pixels relu5_1 sees 240, and what no deep layer sees turns into a
+        colored frame. The paper's network (zero padding) and the plain one keep what they do.
         """
         if self.plain or self.settings.padding == "zero":
             return image

@@ -17,14 +17,16 @@ class Record:
     """One evaluation of the losses.
 
     Attributes:
-        step: 1 to `steps`, counted over all scales. The final record repeats the last step's number.
+        step: 1 to `steps`, counted over all scales. The final record repeats the last step's number. 0 before the run,
+            while `mixed_style` makes its style.
         steps: evaluations that the whole run will make.
         scale: long side in pixels of the picture evaluated.
         raw: value of every term, such as "content/relu4_2", "style/relu1_1", "tv", as the settings normalize it.
         weighted: the same times its weight; `total` is their sum.
         seconds: since the start of the run, over resumed parts too.
         figures: None but in the final record: content_loss, style_rel, style_loss and tv of the finished picture
-            (see `Objective.report`), in float32 and with the plain network, whatever the run itself used.
+            (see `Objective.report`), in float32 and with the plain network, whatever the run itself used. Without a
+            report the final record has neither these nor losses.
         image: call it for the picture, (H, W, 3) float32 in [0, 1].
     """
 

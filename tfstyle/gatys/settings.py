@@ -53,7 +53,8 @@ class GatysSettings(Look):
         choices=("gram", "moments", "wasserstein", "mmd"),
     )
     style_normalization: str = setting(
-        "relative", "relative: each layer's error over its target's size; paper: eq. 4; mean; size (see tfstyle.losses)",
+        "relative",
+        "relative: each layer's error over its target's size; paper: eq. 4; mean; size (see tfstyle.losses)",
         group="loss", choices=("relative", "paper", "mean", "size"),
     )
     content_normalization: str = setting(
@@ -107,7 +108,8 @@ class GatysSettings(Look):
     )
 
     precision: str = setting(
-        "auto", "of the convolutions; statistics and losses are float32 always; auto: bfloat16 where the processor has it",
+        "auto",
+        "of the convolutions; statistics and losses are float32 always; auto: bfloat16 where the processor has it",
         group="run", choices=("auto", "float32", "bfloat16"),
     )
     seed: int = setting(0, "seed of init=noise", group="run", low=0, high=2**32 - 1)
@@ -118,7 +120,9 @@ class GatysSettings(Look):
     def __post_init__(self):
         super().__post_init__()
         if self.strength < 1 and self.style_statistic == "mmd":
-            raise InputError("strength below 1 needs a statistic that can be mixed, and mmd's samples cannot; use gram.")
+            raise InputError(
+                "strength below 1 needs a statistic that can be mixed, and mmd's samples cannot; use gram."
+            )
         if not self.steps:
             raise InputError("steps is empty; give the evaluations at each scale, such as 120,80.")
         if self.content_weight == 0 and self.style_weight == 0:
@@ -135,7 +139,9 @@ class GatysSettings(Look):
             layers = getattr(self, name)
             if len(set(layers)) < len(layers):
                 twice = next(layer for layer in layers if layers.count(layer) > 1)
-                raise InputError(f"{name} holds {twice!r} more than once; name it once, with a larger weight if wanted.")
+                raise InputError(
+                    f"{name} holds {twice!r} more than once; name it once, with a larger weight if wanted."
+                )
         if not self.content_layers and self.content_weight:
             raise InputError("content_layers is empty; name a layer such as relu4_2 or set content_weight to 0.")
         if not self.style_layers and self.style_weight:

@@ -80,9 +80,9 @@ def covered(guide):
 def targets(index, strength, style_weights, content, styles, guide=None):
     """Targets of one style layer.
 
-    Below a strength of 1 each statistic is mixed with the photo's own, so that at 0 the photo is itself the best picture,
-    as codes are mixed in one-pass networks. Each region weighs as much of the picture as it covers, so that every pixel is drawn as
-    hard as without regions; the last is drawn to the photo alone.
+    Below a strength of 1 each statistic is mixed with the photo's own, so that at 0 the photo is itself the best
+    picture, as codes are mixed in one-pass networks. Each region weighs as much of the picture as it covers, so that
+    every pixel is drawn as hard as without regions; the last is drawn to the photo alone.
 
     Args:
         index: of the style layer.

@@ -14,18 +14,20 @@ MOST = 512
 STEPS = 60
 
 
-def mixed_style(style, texture, settings=None):
+def mixed_style(style, texture, settings=None, callback=None):
     """A style picture that is painted like `style` at large and like `texture` in its fine grain.
 
     Args:
         style, texture: (h, w, 3) float32 in [0, 1].
         settings: `GatysSettings` of the run that it is for, with its network and precision; None for the defaults.
+        callback: called with a `Record` whose `step` is 0 after every evaluation; return True to stop.
 
     Returns:
         (h, w, 3) float32 in [0, 1], of the style's ratio and size, its long side at most `MOST` px.
 
     Raises:
         InputError: a picture that cannot be used.
+        KeyboardInterrupt: Ctrl-C or the callback stopped it, before there is a picture to start a run with.
 
     Source: Gatys et al. 2017 (arXiv:1611.07865), section 6: started from the coarse style, without a content loss, Gram
     matrices of the fine style at the two lowest layers alone. Steps and sizes are ours. Differs: the texture takes the
@@ -38,4 +40,12 @@ def mixed_style(style, texture, settings=None):
         style_layer_weights=None, style_statistic="gram", style_normalization="relative", optimizer="lbfgs", scales=1,
         steps=(STEPS,), average=0.0,
     )
-    return optimize(style, [match_covariance(texture, style)], recipe).image
+
+    def told(record):
+        return callback(dataclasses.replace(record, step=0))
+
+    fine = match_covariance(texture, style)
+    result = optimize(style, [fine], recipe, callback=None if callback is None else told, report=False)
+    if result.interrupted:
+        raise KeyboardInterrupt
+    return result.image

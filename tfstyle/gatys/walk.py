@@ -9,12 +9,13 @@ import tensorflow as tf
 from tfstyle.checks import InputError
 import tfstyle.gatys.checkpoint as checkpoints
 from tfstyle.gatys import optimizers
-from tfstyle.gatys.memory import fits, give_back
+from tfstyle.gatys.memory import fits
 from tfstyle.gatys.objective import Objective, weighted_terms
 from tfstyle.gatys.pyramid import scaled
 from tfstyle.gatys.record import NonFiniteError, Record
 from tfstyle.gatys.tiles import TiledObjective
 from tfstyle.images import resize
+from tfstyle.machine import give_back
 
 
 class Walk:
@@ -138,7 +139,7 @@ class Walk:
         chosen = self.average if self.average is not None else self.best
         return np.clip((self.image if chosen is None else chosen)[0].numpy(), 0, 1)
 
-    def finish(self):
+    def finish(self, report=True):
         """The final record, at the finished size whatever scale was reached; ends the walk."""
         picture = self.picture()
         if picture.shape[:2] != self.scales[-1][:2]:
@@ -150,8 +151,9 @@ class Walk:
         # Two networks, the optimiser's memory and this scale's targets would not all fit into the least memory.
         self.state = self.gradient = self.measured = self.objective = None
         give_back()
-        judge = self._objective(plain=True)
-        raw, figures = judge.report(picture, self.content, self.styles, self.shares)
+        raw, figures = {}, None
+        if report:
+            raw, figures = self._objective(plain=True).report(picture, self.content, self.styles, self.shares)
         self._tick()
         final = self._record(raw, max(self.scales[-1][:2]), lambda: picture.copy(), figures)
         self.records.append(final.as_dict())

@@ -52,8 +52,8 @@ def warp_error(picture, before, back, seen):
 
     Args:
         picture, before: (H, W, 3) float32 in [0, 1].
-        back: (H, W, 2), the flow from the frame to the one before, as `tfstyle.flow.flow` gives it.
-        seen: (H, W) bool, the pixels that count, as `tfstyle.flow.visible` gives them.
+        back: (H, W, 2), the flow from the frame to the one before, as `tfstyle.images.flow.flow` gives it.
+        seen: (H, W) bool, the pixels that count, as `tfstyle.images.flow.visible` gives them.
 
     Returns:
         Float in [0, 1], or None where no pixel counts.

@@ -77,7 +77,7 @@ def _optimizer(plan, styles):
     later = dataclasses.replace(recipe, scales=1, steps=(plan.settings.later_steps,))
 
     def optimized(photo, settings, start=None):
-        result = gatys.optimize(photo, styles, settings, style_weights=plan.weights, start=start)
+        result = gatys.optimize(photo, styles, settings, style_weights=plan.weights, start=start, report=False)
         if result.interrupted:  # it has swallowed the Ctrl-C to return what it has, which is of no use here
             raise KeyboardInterrupt
         return result.image
