@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 PYTEST ?= $(VENV)/bin/python -m pytest
+WORKERS ?= 2
 PYTEST_FLAGS ?=
 INSTALL = $(VENV)/bin/python -m pip install --compile
 
@@ -14,6 +15,7 @@ help:
 	@echo "make test-slow  the tests that train, render or install for a while"
 	@echo "make saved_models  export both engines anew for TensorFlow Serving"
 	@echo "make clean      remove what the above have made, but for $(VENV)"
+	@echo "WORKERS=4 runs so many test files at a time, a gigabyte each; 2 otherwise."
 	@echo "PYTHON=python3.12 chooses the interpreter that $(VENV) is made with."
 
 demo: $(VENV)/tfstyle.installed
@@ -21,11 +23,11 @@ demo: $(VENV)/tfstyle.installed
 	@echo "See demo.png."
 
 test: $(VENV)/tfstyle-test.installed
-	$(PYTEST) -m "not slow" $(PYTEST_FLAGS)
+	$(PYTEST) -n $(WORKERS) --dist loadfile -m "not slow" $(PYTEST_FLAGS)
 
 # pytest exits with 5 where no test has the mark.
 test-slow: $(VENV)/tfstyle-test.installed
-	$(PYTEST) -m slow $(PYTEST_FLAGS) || [ $$? -eq 5 ]
+	$(PYTEST) -n $(WORKERS) --dist loadfile -m slow $(PYTEST_FLAGS) || [ $$? -eq 5 ]
 
 # Compared with Python in every loader before they replace what is there.
 saved_models: $(VENV)/tfstyle-test.installed

@@ -34,7 +34,7 @@ def test_a_picture_that_does_not_fit_is_refused(engine, monkeypatch, stand_ins, 
     stand_ins(pytest.fail, pytest.fail)
     large = np.zeros((2000, 2400, 3), np.uint8)
     said = refusal(engine.translate, large, size=None)
-    assert said.startswith("A 2400x2000 px picture needs about 1.8 GiB of memory and 1.0 GiB are free; use size=")
+    assert said.startswith("A 2400x2000 px picture needs about 1.9 GiB of memory and 1.0 GiB are free; use size=")
     assert refusal(engine.translate_batch, np.zeros((1, 2000, 2400, 3), np.float32), np.zeros(8, "f")) == said
     assert "; use style_size=" in refusal(engine.style_code, large, style_size=2400)
 
