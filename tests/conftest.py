@@ -3,8 +3,13 @@
 import os
 import pathlib
 
+import hypothesis
 import numpy as np
 import pytest
+
+# The same examples in every run: what fails, fails for everyone.
+hypothesis.settings.register_profile("same", derandomize=True, database=None)
+hypothesis.settings.load_profile("same")
 
 # Read when TensorFlow is imported. Tiny pictures gain nothing from threads, and lose much on a busy machine.
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
