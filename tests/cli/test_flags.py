@@ -111,12 +111,17 @@ def test_every_default_can_be_typed():
     assert GatysSettings(**found) == GatysSettings() and len(found) == len(words)
 
 
-def weighed(*words, styles=2):
+def parsed(add, words, styles):
+    """The namespace of some words, beside so many STYLE pictures."""
     made = argparse.ArgumentParser(exit_on_error=False)
-    flags.add_weights(made.add_argument)
+    add(made.add_argument)
     args = made.parse_args(words)
     args.style = ["x.png"] * styles
-    return flags.style_weights(args)
+    return args
+
+
+def weighed(*words, styles=2):
+    return flags.style_weights(parsed(flags.add_weights, words, styles))
 
 
 def test_weights():
@@ -144,11 +149,7 @@ def test_what_is_no_weight(word):
 
 
 def masked(*words, styles=2):
-    made = argparse.ArgumentParser(exit_on_error=False)
-    flags.add_masks(made.add_argument)
-    args = made.parse_args(words)
-    args.style = ["x.png"] * styles
-    return flags.given_masks(args)
+    return flags.given_masks(parsed(flags.add_masks, words, styles))
 
 
 def test_masks():

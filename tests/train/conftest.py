@@ -47,6 +47,20 @@ def folders(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def domain(tmp_path_factory):
+    """A function (first, count) -> `PictureSet` of so many pictures of 80 px and more by 70, the seeds from `first` on."""
+    from tfstyle.train.data import PictureSet
+
+    def domain(first, count):
+        folder = tmp_path_factory.mktemp("domain")
+        for i in range(first, first + count):
+            (folder / f"{i}.png").write_bytes(_png(_picture(i, 80 + i, 70)))
+        return PictureSet(folder)
+
+    return domain
+
+
+@pytest.fixture(scope="session")
 def line_model():
     """A function that makes a network of two numbers, which learns y = 2 x + 1 of {"x", "y"} (N, 1) float32.
 

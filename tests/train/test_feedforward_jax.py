@@ -23,14 +23,7 @@ FLAGS = (
     "--style-size 48 --crop 32 --photos 2 --style-layers relu1_1,relu2_1 --content-layer relu2_2 --widths 4,4,4,8 "
     "--blocks 1 --warmup 1 --average 0.9 --log-every 1 --checkpoint-every 1 --preview-every 1000 --precision float32"
 ).split()
-NO_TENSORFLOW = """
-import sys
-class Blocked:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == "tensorflow":
-            raise ModuleNotFoundError("No module named 'tensorflow'", name=name)
-sys.meta_path.insert(0, Blocked())
-"""
+NO_TENSORFLOW = pathlib.Path(__file__).with_name("no_tensorflow.py").read_text()
 
 
 def arrays(workdir):

@@ -33,14 +33,7 @@ code = main(sys.argv[1:])
 {after}
 sys.exit(code)
 """
-NO_TENSORFLOW = """
-import sys
-class Blocked:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == "tensorflow":
-            raise ModuleNotFoundError("No module named 'tensorflow'", name=name)
-sys.meta_path.insert(0, Blocked())
-"""
+NO_TENSORFLOW = pathlib.Path(__file__).with_name("no_tensorflow.py").read_text()
 needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
 
 

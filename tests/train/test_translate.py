@@ -12,7 +12,7 @@ from tfstyle import images
 from tfstyle.losses import contextual_loss, instance_normalized_error
 from tfstyle.nets import dsmap
 from tfstyle.nets.dsmap import DOMAINS, DSMAPConfig, part
-from tfstyle.train.data import PictureSet, random_square, shuffled
+from tfstyle.train.data import random_square, shuffled
 from tfstyle.train.translate import Domains, DSMAPPace, DSMAPSettings, Training
 
 # Keras reads TensorFlow's variables in a way that NumPy 2 wants changed.
@@ -27,15 +27,9 @@ OTHER = {"a": "b", "b": "a"}
 
 
 @pytest.fixture(scope="module")
-def domains(tmp_path_factory, picture, png):
+def domains(domain):
     """Two `PictureSet`s, of 4 and 3 pictures."""
-    sets = []
-    for first, count in ((0, 4), (20, 3)):
-        folder = tmp_path_factory.mktemp("domain")
-        for i in range(first, first + count):
-            (folder / f"{i}.png").write_bytes(png(picture(i, 80 + i, 70)))
-        sets.append(PictureSet(folder))
-    return sets
+    return [domain(0, 4), domain(20, 3)]
 
 
 def numbers(tensor):

@@ -19,14 +19,7 @@ pytestmark = [
 ]
 
 ROOT = pathlib.Path(tfstyle.__file__).parents[1]
-NO_TENSORFLOW = """
-import sys
-class Blocked:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == "tensorflow":
-            raise ModuleNotFoundError("No module named 'tensorflow'", name=name)
-sys.meta_path.insert(0, Blocked())
-"""
+NO_TENSORFLOW = pathlib.Path(__file__).with_name("no_tensorflow.py").read_text()
 CODE = """
 import json, sys
 import tfstyle.train.journal

@@ -36,15 +36,9 @@ PACE = DSMAPPace(
 
 
 @pytest.fixture(scope="module")
-def domains(tmp_path_factory, picture, png):
+def domains(domain):
     """Two `PictureSet`s, of 4 and 2 pictures."""
-    sets = []
-    for first, count in ((0, 4), (20, 2)):
-        folder = tmp_path_factory.mktemp("domain")
-        for i in range(first, first + count):
-            (folder / f"{i}.png").write_bytes(png(picture(i, 80 + i, 70)))
-        sets.append(PictureSet(folder))
-    return sets
+    return [domain(0, 4), domain(20, 2)]
 
 
 @pytest.fixture(scope="module")

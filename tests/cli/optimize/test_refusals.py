@@ -2,19 +2,9 @@
 
 import os
 
-import numpy as np
 import pytest
-from PIL import Image
 
 PLAIN = ("optimize", "photo.png", "paint.png", "-o", "out.png", "--size", "64")
-INPUTS = ["glass.png", "left.png", "paint.png", "photo.png"]
-
-
-@pytest.fixture
-def files(folder):
-    """Lists what a run has left beside the input pictures, of which left.png is a mask: white on the left."""
-    Image.fromarray(np.uint8([[255, 0]])).resize((40, 30)).save("left.png")
-    return lambda: sorted(set(os.listdir()) - set(INPUTS))
 
 
 @pytest.mark.parametrize("words, sentence", [

@@ -21,29 +21,12 @@ from tfstyle.gatys.settings import GatysSettings
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 KINDS = ("content", "style", "tv")
-DATA = pathlib.Path(__file__).parents[1] / "data"
-
-
-@pytest.fixture(scope="module")
-def session(gatys_session):
-    return gatys_session
-
-
-@pytest.fixture(scope="module")
-def photo():
-    """A photograph: in flat parts the last bit would decide which of four pixels max pooling takes: (45, 61, 3)."""
-    return images.resize(images.read(DATA / "chelsea_96.jpg").rgb, (45, 61))
+DATA = pathlib.Path(__file__).parents[2] / "data"
 
 
 @pytest.fixture(scope="module")
 def painting():
     return images.resize(images.read(DATA / "swirl_128.jpg").rgb, (56, 48))
-
-
-@pytest.fixture(scope="module")
-def small(photo):
-    """The photo in a size that is painted in one scale: (34, 46, 3)."""
-    return images.resize(photo, (34, 46))
 
 
 @pytest.fixture(scope="module")

@@ -15,14 +15,6 @@ from tfstyle.gatys.record import Record
 from tfstyle.look import Look
 
 PLAIN = ("optimize", "photo.png", "paint.png", "-o", "out.png", "--size", "64")
-INPUTS = ["glass.png", "left.png", "paint.png", "photo.png"]
-
-
-@pytest.fixture
-def files(folder):
-    """Lists what a run has left beside the input pictures, of which left.png is a mask: white on the left."""
-    Image.fromarray(np.uint8([[255, 0]])).resize((40, 30)).save("left.png")
-    return lambda: sorted(set(os.listdir()) - set(INPUTS))
 
 
 # What is handed on

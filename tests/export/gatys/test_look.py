@@ -16,25 +16,8 @@ from tfstyle.look import Look, finished
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 KINDS = ("content", "style", "tv")
-DATA = pathlib.Path(__file__).parents[1] / "data"
+DATA = pathlib.Path(__file__).parents[2] / "data"
 ONE_STEP, MORE_STEPS = 1e-5, 2e-5  # the largest difference; the mean of those that more steps amplify
-
-
-@pytest.fixture(scope="module")
-def session(gatys_session):
-    return gatys_session
-
-
-@pytest.fixture(scope="module")
-def photo():
-    """A photograph that is painted in two scales: (45, 61, 3)."""
-    return images.resize(images.read(DATA / "chelsea_96.jpg").rgb, (45, 61))
-
-
-@pytest.fixture(scope="module")
-def small(photo):
-    """In one scale: (34, 46, 3)."""
-    return images.resize(photo, (34, 46))
 
 
 @pytest.fixture(scope="module")

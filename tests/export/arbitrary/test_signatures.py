@@ -8,9 +8,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-import tfstyle
 from tfstyle import images
-from tfstyle.export import arbitrary, card, graph, loaders
+from tfstyle.export import arbitrary, card, graph
 
 # Keras reads TensorFlow's variables in a way that NumPy 2 wants changed.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -26,27 +25,6 @@ INPUTS = {
     "stylize_look": ("content_image", "style_code", "masks", "strength", "color"),
     "stylize_bytes": ("content_bytes", "style_bytes", "strength"),
 }
-
-
-@pytest.fixture(scope="module")
-def engine(network_file):
-    return tfstyle.ArbitraryStylizer(network_file, precision="float32")
-
-
-@pytest.fixture(scope="module")
-def session(arbitrary_session):
-    return arbitrary_session
-
-
-@pytest.fixture(scope="module")
-def two(arbitrary_saved):
-    return loaders.signature_calls(arbitrary_saved)
-
-
-@pytest.fixture(scope="module", params=["session", "two"])
-def call(request):
-    """The SavedModel in TensorFlow Serving's loader, then in TensorFlow 2's."""
-    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import tfstyle
 from tfstyle import images
 from tfstyle.codes import reduced
-from tfstyle.export import arbitrary, loaders
+from tfstyle.export import arbitrary
 from tfstyle.images.masks import read_masks
 from tfstyle.look import Look, painted
 
@@ -17,27 +16,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 CLOSE = 1e-5  # under the same code
 OWN_CODE = 1e-4  # the small network of random weights amplifies the roundings of a code
 CODE = 12
-
-
-@pytest.fixture(scope="module")
-def engine(network_file):
-    return tfstyle.ArbitraryStylizer(network_file, precision="float32")
-
-
-@pytest.fixture(scope="module")
-def session(arbitrary_session):
-    return arbitrary_session
-
-
-@pytest.fixture(scope="module")
-def two(arbitrary_saved):
-    return loaders.signature_calls(arbitrary_saved)
-
-
-@pytest.fixture(scope="module", params=["session", "two"])
-def call(request):
-    """The SavedModel in TensorFlow Serving's loader, then in TensorFlow 2's."""
-    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="module")

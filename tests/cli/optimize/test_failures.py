@@ -12,13 +12,6 @@ from tfstyle.cli import main
 from tfstyle.gatys.record import NonFiniteError
 
 PLAIN = ("optimize", "photo.png", "paint.png", "-o", "out.png", "--size", "64")
-INPUTS = ["glass.png", "paint.png", "photo.png"]
-
-
-@pytest.fixture
-def files(folder):
-    """Lists what a run has left beside the inputs."""
-    return lambda: sorted(set(os.listdir()) - set(INPUTS))
 
 
 def test_a_failure_beside_the_picture_does_not_cost_it(files, stand_in, capsys):

@@ -21,11 +21,6 @@ INPUTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def session(arbitrary_session):
-    return arbitrary_session
-
-
 @pytest.fixture
 def good(photo, painting):
     """A request of each signature that is answered: {signature: inputs}."""
