@@ -88,3 +88,17 @@ def test_bfloat16_is_near(small, random):
     for found, wanted in zip(model(image), small(image), strict=True):
         assert keras.backend.standardize_dtype(found.dtype) == "float32"
         assert 0 < np.abs(numbers(found) - numbers(wanted)).max() < 0.05
+
+
+def test_weights_start_from_the_seed_and_each_from_its_own():
+    """An initializer that layers share repeats its values, and its seed is as old as the module."""
+    def kernels(seed):
+        keras.utils.set_random_seed(seed)
+        return [keras.ops.convert_to_numpy(v) for v in discriminator("a", 2).variables if v.path.endswith("kernel")]
+
+    first, again, other = kernels(2), kernels(2), kernels(3)
+    for mine, same, new in zip(first, again, other, strict=True):
+        np.testing.assert_array_equal(mine, same)
+        assert (mine != new).any()
+    for i, one in enumerate(first):
+        assert not any(one.shape == two.shape and (one == two).any() for two in first[i + 1:])

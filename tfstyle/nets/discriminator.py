@@ -8,7 +8,6 @@ from tfstyle.nets.layers import Average3x3, ReflectConv
 __all__ = ["SCALES", "discriminator"]
 
 SCALES = 3  # the picture, its half, its quarter
-_START = keras.initializers.RandomNormal(stddev=0.02)
 _SLOPE = 0.01  # of leaky ReLU
 
 
@@ -32,13 +31,18 @@ def discriminator(domain, width=64, dtype="float32"):
         name, y = f"{domain}_judge{scale}", x
         for i in range(4):
             y = ReflectConv(
-                2**i * width, 4, 2, kernel_initializer=_START, dtype=dtype, name=f"{name}_conv{i}"
+                2**i * width, 4, 2, kernel_initializer=_start(), dtype=dtype, name=f"{name}_conv{i}"
             )(y)
             y = kl.LeakyReLU(_SLOPE, dtype=dtype, name=f"{name}_relu{i}")(y)
         y = kl.Conv2D(
-            1, 1, kernel_initializer=_START, data_format="channels_last", dtype=dtype, name=f"{name}_map"
+            1, 1, kernel_initializer=_start(), data_format="channels_last", dtype=dtype, name=f"{name}_map"
         )(y)
         maps.append(kl.Activation("linear", dtype="float32", name=f"{name}_out")(y))
         if scale < SCALES - 1:
             x = Average3x3(dtype=dtype, name=f"{name}_half")(x)
     return keras.Model(image, maps, name=f"{domain}_judge")
+
+
+def _start():
+    """N(0, 0.02); a new one for each layer, since an initializer has one seed, drawn when it is made."""
+    return keras.initializers.RandomNormal(stddev=0.02)

@@ -26,8 +26,6 @@ __all__ = ["DOMAINS", "MUNIT", "STRIDE", "DSMAPConfig", "dsmap", "part", "transl
 DOMAINS = ("a", "b")
 STRIDE = 8  # sides are brought to a multiple of it, by reflection
 EPSILON = 1e-5
-# Kaiming normal for ReLU.
-_START = keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")
 _SLOPE = 0.01  # of leaky ReLU
 
 
@@ -176,7 +174,7 @@ def _style_encoder(domain, config, dtype):
     for i in range(1, 5):
         x = _convolved(x, min(2**i, 4) * config.width, 4, 2, f"{name}{i}", None, "relu", dtype)
     x = kl.GlobalAveragePooling2D(data_format="channels_last", dtype="float32", name=f"{name}_mean")(x)
-    code = kl.Dense(config.style, kernel_initializer=_START, dtype="float32", name=f"{name}_code")(x)
+    code = kl.Dense(config.style, kernel_initializer=_start(), dtype="float32", name=f"{name}_code")(x)
     return keras.Model(image, code, name=name)
 
 
@@ -184,7 +182,7 @@ def _mapping(domain, config, dtype):
     name = f"{domain}_mapping"
     c, h = (keras.Input((None, None, config.channels), dtype=_computed(dtype), name=which) for which in ("c", "h"))
     x = kl.Conv2DTranspose(
-        config.channels, 3, 2, padding="valid", kernel_initializer=_START, data_format="channels_last", dtype=dtype,
+        config.channels, 3, 2, padding="valid", kernel_initializer=_start(), data_format="channels_last", dtype=dtype,
         name=f"{name}_larger",
     )(c)
     # Of 2 n + 1 rows the first goes, as with PyTorch's output padding; "same" would drop the last and shift the sum.
@@ -193,7 +191,7 @@ def _mapping(domain, config, dtype):
     x = kl.Add(dtype=dtype, name=f"{name}_sum")([x, h])
     x = kl.ZeroPadding2D(1, data_format="channels_last", dtype=dtype, name=f"{name}_pad")(x)
     x = kl.Conv2D(
-        config.channels, 3, 2, padding="valid", kernel_initializer=_START, data_format="channels_last", dtype=dtype,
+        config.channels, 3, 2, padding="valid", kernel_initializer=_start(), data_format="channels_last", dtype=dtype,
         name=f"{name}_smaller",
     )(x)
     return keras.Model([c, h], _layer_norm(x, f"{name}_smaller_norm", dtype), name=name)
@@ -207,7 +205,7 @@ def _decoder(domain, config, dtype):
     sizes = (config.hidden, config.hidden, 4 * config.blocks * channels)
     for i, (size, activation) in enumerate(zip(sizes, ("relu", "relu", None), strict=True)):
         parameters = kl.Dense(
-            size, activation, kernel_initializer=_START, dtype="float32", name=f"{name}_perceptron{i}"
+            size, activation, kernel_initializer=_start(), dtype="float32", name=f"{name}_perceptron{i}"
         )(parameters)
     x = content
     for i in range(config.blocks):
@@ -216,7 +214,7 @@ def _decoder(domain, config, dtype):
         filters = channels // 2 ** max(0, i + 3 - config.halvings)
         x = TwiceAsLarge(dtype=dtype, name=f"{name}_larger{i}")(x)
         x = _convolved(x, filters, 5, 1, f"{name}{i}", "layer", "relu", dtype)
-    x = ReflectConv(3, 7, kernel_initializer=_START, dtype=dtype, name=f"{name}_paint_conv")(x)
+    x = ReflectConv(3, 7, kernel_initializer=_start(), dtype=dtype, name=f"{name}_paint_conv")(x)
     x = kl.Activation("tanh", dtype="float32", name=f"{name}_tanh")(x)
     return keras.Model([content, code], kl.Rescaling(0.5, 0.5, dtype="float32", name=f"{name}_paint")(x), name=name)
 
@@ -230,7 +228,7 @@ class _Block:
     def __init__(self, name, channels, activation, dtype, first=None):
         self._layers = []
         for i, half in enumerate("ab"):
-            conv = ReflectConv(channels, 3, kernel_initializer=_START, dtype=dtype, name=f"{name}{half}_conv")
+            conv = ReflectConv(channels, 3, kernel_initializer=_start(), dtype=dtype, name=f"{name}{half}_conv")
             if first is None:
                 norm = InstanceNormalization(EPSILON, False, dtype=dtype, name=f"{name}{half}_norm")
             else:
@@ -247,8 +245,13 @@ class _Block:
         return self._sum([y, x])
 
 
+def _start():
+    """Kaiming normal for ReLU; a new one for each layer, since an initializer has one seed, drawn when it is made."""
+    return keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")
+
+
 def _convolved(x, filters, kernel, stride, name, norm, activation, dtype):
-    x = ReflectConv(filters, kernel, stride, kernel_initializer=_START, dtype=dtype, name=f"{name}_conv")(x)
+    x = ReflectConv(filters, kernel, stride, kernel_initializer=_start(), dtype=dtype, name=f"{name}_conv")(x)
     if norm == "instance":
         x = InstanceNormalization(EPSILON, False, dtype=dtype, name=f"{name}_norm")(x)
     elif norm == "layer":
