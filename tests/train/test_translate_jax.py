@@ -84,7 +84,7 @@ def test_two_steps_are_those_of_tensorflow(trained, tmp_path, method):
     assert [line["step"] for line in lines[0]] == [1, 2, 3]
     for mine, theirs in zip(*lines, strict=True):
         for name in theirs.keys() - {"seconds"}:
-            np.testing.assert_allclose(mine[name], theirs[name], rtol=1e-3, atol=2e-5, err_msg=name)
+            np.testing.assert_allclose(mine[name], theirs[name], rtol=1e-2, atol=2e-5, err_msg=name)
     assert trained("tensorflow", "jax", 4, settings)["optimizer/0"] == 4  # and back
 
 
