@@ -7,12 +7,13 @@ WORKERS ?= 2
 PYTEST_FLAGS ?=
 INSTALL = $(VENV)/bin/python -m pip install --compile
 
-.PHONY: help demo test test-slow saved_models clean
+.PHONY: help demo test test-slow docs saved_models clean
 
 help:
 	@echo "make demo       repaint examples/content/chelsea.jpg as demo.png"
 	@echo "make test       the fast tests"
 	@echo "make test-slow  the tests that train, render or install for a while"
+	@echo "make docs       build the guides and the API pages into site/"
 	@echo "make saved_models  export both engines anew for TensorFlow Serving"
 	@echo "make clean      remove what the above have made, but for $(VENV)"
 	@echo "WORKERS=4 runs so many test files at a time, a gigabyte each; 2 otherwise."
@@ -28,6 +29,10 @@ test: $(VENV)/tfstyle-test.installed
 # pytest exits with 5 where no test has the mark.
 test-slow: $(VENV)/tfstyle-test.installed
 	$(PYTEST) -n $(WORKERS) --dist loadfile -m slow $(PYTEST_FLAGS) || [ $$? -eq 5 ]
+
+docs: $(VENV)/tfstyle-test.installed
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --strict --site-dir site
+	@echo "See site/index.html, or run: $(VENV)/bin/python -m mkdocs serve"
 
 # Compared with Python in every loader before they replace what is there.
 saved_models: $(VENV)/tfstyle-test.installed
@@ -51,5 +56,5 @@ $(VENV)/tfstyle-test.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
 	@touch $@ $(VENV)/tfstyle.installed
 
 clean:
-	rm -rf build dist *.egg-info .pytest_cache .hypothesis demo.png demo*.json
+	rm -rf build dist site *.egg-info .pytest_cache .hypothesis demo.png demo*.json
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -94,7 +94,7 @@ def main():
         page = sheet(list(repainted(photo, options.method, options.size)), 3)
     output = options.output or HERE / "results" / f"{options.method}.jpg"
     output.parent.mkdir(parents=True, exist_ok=True)
-    images.write(output, images.read(page), quality=90)
+    images.write(output, images.read(page), quality=84)
 
 
 if __name__ == "__main__":

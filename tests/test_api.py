@@ -213,6 +213,35 @@ def test_the_callback_stops_the_run(tiny_vgg, files):
     assert steps == [1, 2, 2]
 
 
+def test_progress_is_shown_where_it_is_asked_for(tiny_vgg, files, capfd):
+    plain = optimize(*files, **SHALLOW)
+    assert optimize(*files, progress=False, **SHALLOW) == plain
+    assert capfd.readouterr() == ("", "")
+    seen = []
+    assert optimize(*files, progress=True, callback=seen.append, **SHALLOW) == plain
+    out, error = capfd.readouterr()
+    assert out == "" and "32 px, step 1 of 1" in error
+    assert [record.step for record in seen] == [1, 1]
+
+
+def test_what_is_planned_is_told_before_the_first_step(files, monkeypatch):
+    told = []
+
+    def run(*_, **__):
+        raise Reached(told.pop())
+
+    monkeypatch.setattr("tfstyle.gatys.optimize", run)
+    two_scales = SHALLOW | {"size": 64, "scales": 2, "steps": (2, 1)}
+    for content, settings, scales in (
+        (files[0], two_scales, [(24, 32, 2), (47, 64, 1)]),
+        (None, two_scales, [(32, 28, 2), (64, 55, 1)]),
+        (files[0], SHALLOW | {"size": None, "photoreal": True}, [(45, 61, 1)]),
+    ):
+        with pytest.raises(Reached) as reached:
+            optimize_pictures(content, files[1], planned=told.append, **settings)
+        assert reached.value.args == (scales,)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -232,6 +261,7 @@ def test_the_callback_stops_the_run(tiny_vgg, files):
         ({"init": np.zeros((3, 3))}, "start picture"),
         ({"weights": [1, 2]}, "one weight for the one style; received 2"),
         ({"checkpoint": "/no/such/folder/run.npz"}, "no folder to lie in"),
+        ({"progress": "yes"}, "progress must be True, False or None; received 'yes'."),
     ],
 )
 def test_what_does_not_work_is_told_in_one_sentence(files, monkeypatch, options, words):
@@ -313,6 +343,7 @@ def test_the_stylizer_is_kept(monkeypatch, tmp_path, files, network_file):
 @pytest.mark.parametrize(("options", "words"), [
     ({"steps": 5}, "steps is a setting of method='optimize', not of 'fast'; give that or leave it out."),
     ({"callback": print}, "callback is a setting of method='optimize', not of 'fast'; give that or leave it out."),
+    ({"progress": True}, "progress is a setting of method='optimize', not of 'fast'; give that or leave it out."),
     ({"strenght": 1}, "setting must be one of 'strength', 'style_scale', 'style_size', 'color', 'color_when', "
      "'photoreal', 'tiled', 'size', 'model', 'precision'; received 'strenght'; did you mean 'strength'?"),
     ({"strength": 2}, "strength must be a number from 0 to 1; received 2."),

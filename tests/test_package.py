@@ -11,7 +11,7 @@ import pytest
 
 import tfstyle
 
-HEAVY = ("tensorflow", "keras", "jax", "torch", "matplotlib", "scipy", "av", "cv2")
+HEAVY = ("tensorflow", "keras", "jax", "torch", "matplotlib", "scipy", "av", "cv2", "gradio", "ray", "ipywidgets", "shtab")
 
 
 def python(code):
@@ -39,6 +39,7 @@ def loaded_by(code):
     "import tfstyle.translate_settings, tfstyle.cli.translate, tfstyle.train.translate_settings",
     "import tfstyle.serving.client, tfstyle.serving.rest, tfstyle.cli.client",
     "import tfstyle.look, tfstyle.folder, tfstyle.movie.loop, tfstyle.cli.video",
+    "import tfstyle.batch.job, tfstyle.cli.batch, tfstyle.cli.web, tfstyle.cli.completion, tfstyle.previews",
 ])
 def test_importing_is_light(code):
     assert loaded_by(code) == []
@@ -47,7 +48,8 @@ def test_importing_is_light(code):
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["stylize", "--help"], ["optimize", "--help"],
                                    ["doctor", "--help"], ["export", "--help"], ["serve", "--help"],
                                    ["client", "--help"], ["enlarge", "--help"], ["train", "style", "--help"],
-                                   ["translate", "--help"], ["evaluate", "--help"], ["video", "--help"]])
+                                   ["translate", "--help"], ["evaluate", "--help"], ["video", "--help"],
+                                   ["batch", "--help"], ["web", "--help"], ["completion", "--help"]])
 def test_help_is_light(words):
     code = f"""
 import runpy

@@ -6,11 +6,12 @@ import os
 
 import numpy as np
 
-from tfstyle import gatys, images
+from tfstyle import gatys, images, previews
 from tfstyle.checks import InputError, check_choice
 from tfstyle.controls import Controls, check_model, check_one_style, check_styles, stamp
 from tfstyle.feedforward_stylizer import FeedForwardStylizer
 import tfstyle.gatys.checkpoint as checkpoints
+from tfstyle.gatys.pyramid import plan
 from tfstyle.gatys.settings import STARTS, GatysSettings
 from tfstyle.gatys.texture import mixed_style
 from tfstyle.images.masks import read_masks, shrunk
@@ -20,7 +21,9 @@ from tfstyle.stylizer import ArbitraryStylizer
 METHODS = ("fast", "optimize")
 _SETTINGS = {
     "fast": [field.name for field in dataclasses.fields(Controls)],
-    "optimize": ["preset", "init", "callback", "checkpoint", *(f.name for f in dataclasses.fields(GatysSettings))],
+    "optimize": [
+        "preset", "init", "callback", "progress", "checkpoint", *(f.name for f in dataclasses.fields(GatysSettings)),
+    ],
 }
 
 
@@ -56,6 +59,9 @@ def stylize(content, style=None, method="fast", size=512, *, weights=None, masks
             init: start from "content", "style", "noise", any picture, or the path of a checkpoint (.npz).
             callback: called with a `tfstyle.Record` after every step and at the end; return True to stop early. While
                 a texture is mixed, steps are 0, and a stop raises KeyboardInterrupt.
+            progress: True shows a bar with the losses and the time left, in notebooks the picture so far as well, and
+                clears all that away at the end; False does not; None (the default) does in notebooks, where the stop
+                button then raises KeyboardInterrupt.
             checkpoint: path of a .npz file from which a killed run resumes exactly.
             Any field of `tfstyle.GatysSettings`, such as style_weight=10 or steps=(60, 40).
 
@@ -71,7 +77,9 @@ def stylize(content, style=None, method="fast", size=512, *, weights=None, masks
     check_styles(weights, masks)
     asked = {"weights": weights, "masks": masks, "texture": texture, "size": size}
     if method == "optimize":
-        result, alpha = optimize_pictures(content, style, **asked, **settings)
+        shown = {name: settings.pop(name, None) for name in ("callback", "progress")}
+        with previews.watched(**shown) as (callback, planned):
+            result, alpha = optimize_pictures(content, style, **asked, callback=callback, planned=planned, **settings)
         return images.to_pil(result.image, alpha)
     model, precision = (settings.pop(name, getattr(Controls, name)) for name in ("model", "precision"))
     kind = check_model(model)
@@ -107,8 +115,13 @@ def _check_settings(method, settings):
 
 
 def optimize_pictures(content, style, *, size=512, weights=None, masks=None, texture=None, preset="default", init=None,
-                      callback=None, checkpoint=None, **settings):
+                      callback=None, planned=None, checkpoint=None, **settings):
     """`stylize` by optimisation, for callers who want more than the picture.
+
+    Args:
+        content, style, size, weights, masks, texture, preset, init, callback, checkpoint, **settings: as `stylize`
+            takes them.
+        planned: called before the first step with the scales, as `tfstyle.gatys.pyramid.plan` returns them.
 
     Returns:
         (`tfstyle.gatys.Result`, the content's alpha (H, W) float32 at the result's size or None). Pictures of the
@@ -131,7 +144,7 @@ def optimize_pictures(content, style, *, size=512, weights=None, masks=None, tex
     first = style if isinstance(style, (list, tuple)) else [] if style is None else [style]
     check_styles(weights, masks)
     if content is None:
-        return _synthesized(first, weights, masks, texture, recipe, start, callback, checkpoint), None
+        return _synthesized(first, weights, masks, texture, recipe, start, callback, planned, checkpoint), None
     photo = images.read(content, name="content picture", size=recipe.size)
     shape = photo.rgb.shape[:2]
     shares = None if masks is None else read_masks(masks, shape, len(first))
@@ -158,6 +171,8 @@ def optimize_pictures(content, style, *, size=512, weights=None, masks=None, tex
     def told(record):
         return dataclasses.replace(record, image=lambda: shown(record.image()))
 
+    if planned is not None:
+        planned(plan(*working.shape[:2], recipe))
     result = gatys.optimize(
         photo_given(working, recipe), styles, dataclasses.replace(recipe, size=side), style_weights=weights,
         masks=None if shares is None else shrunk(shares, working.shape[:2]),
@@ -168,13 +183,16 @@ def optimize_pictures(content, style, *, size=512, weights=None, masks=None, tex
     return dataclasses.replace(result, image=shown(result.image), final=told(result.final)), photo.alpha
 
 
-def _synthesized(style, weights, masks, texture, recipe, start, callback, checkpoint):
+def _synthesized(style, weights, masks, texture, recipe, start, callback, planned, checkpoint):
     """The `Result` of a run without a photo: a texture of the styles."""
     needing = {"masks": masks is not None, "color": recipe.color != "style", "photoreal": recipe.photoreal}
     for name, given in needing.items():
         if given:
             raise InputError(f"There is no content picture, which {name} goes with; give one, or leave {name} out.")
     pictures, made_of = _style_pictures(style, texture, recipe, recipe.size, callback)
+    if planned is not None and pictures:
+        shape = pictures[0].shape[:2]
+        planned(plan(*images.fitted_shape(*shape, recipe.size or max(shape)), recipe))
     return gatys.optimize(
         None, pictures, recipe, style_weights=weights, start=None if start is None else _start_picture(start),
         callback=callback, checkpoint=checkpoint, made_of=made_of,

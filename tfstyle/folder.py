@@ -18,7 +18,10 @@ from tfstyle.images.pixels import unit
 from tfstyle.look import Look, is_code, painted_size, settled
 from tfstyle.pipeline import pipelined
 
-__all__ = ["FolderJob", "FolderResult", "paint_folder", "prepared_folder", "stylize_folder"]
+__all__ = [
+    "FolderJob", "FolderResult", "Painting", "checked_painting", "fault_of", "paint_folder", "pairs_painter",
+    "prepared_folder", "stylize_folder",
+]
 
 _LARGE = 2048  # px; beyond, a picture takes far longer to paint than to decode, and two in memory are enough
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -42,16 +45,22 @@ class FolderResult:
 
 
 @dataclasses.dataclass(frozen=True)
-class FolderJob:
-    """A folder to paint, of which all has been checked that can be without TensorFlow."""
+class Painting:
+    """How pictures are to be painted, of which all has been checked that can be without TensorFlow."""
 
-    todo: list  # of (path of the photo, path of the result)
-    result: FolderResult  # grows while the folder is painted
     styles: list
     weights: tuple | None
     texture: object
     controls: Controls
     quality: int
+
+
+@dataclasses.dataclass(frozen=True)
+class FolderJob(Painting):
+    """A folder to paint."""
+
+    todo: list  # of (path of the photo, path of the result)
+    result: FolderResult  # grows while the folder is painted
 
 
 def stylize_folder(folder, style, output, *, callback=None, **options):
@@ -84,8 +93,8 @@ def stylize_folder(folder, style, output, *, callback=None, **options):
 
 
 def prepared_folder(folder, style, output, *, recursive=False, overwrite=False, format=None, quality=95, weights=None,
-                    texture=None, **settings):
-    """Checks what `stylize_folder` is asked for, and makes the folders of its results.
+                    texture=None, make=True, **settings):
+    """Checks what `stylize_folder` is asked for, and makes the folders of its results, unless `make` is False.
 
     Returns:
         `FolderJob`.
@@ -93,23 +102,40 @@ def prepared_folder(folder, style, output, *, recursive=False, overwrite=False, 
     Raises:
         InputError: as `stylize_folder`.
     """
+    painting = checked_painting(style, quality=quality, weights=weights, texture=texture, **settings)
+    if format is not None:
+        check_choice("format", format, FORMATS)
+    folder, output = checked_folders(folder, output)
+    pairs = planned(folder, output, recursive, format)
+    check_apart(pairs, [*painting.styles, texture])
+    there = [not overwrite and os.path.isfile(target) for _, target in pairs]
+    todo = [pair for pair, done in zip(pairs, there, strict=True) if not done]
+    skipped = [target for (_, target), done in zip(pairs, there, strict=True) if done]
+    if make:
+        make_folders(todo)
+    return FolderJob(**vars(painting), todo=todo, result=FolderResult(skipped=skipped, left=len(todo)))
+
+
+def checked_painting(style, *, quality=95, weights=None, texture=None, **settings):
+    """Checks what is alike for all pictures of a run.
+
+    Args:
+        style, quality, weights, texture, **settings: as `stylize_folder` takes them.
+
+    Returns:
+        `Painting`.
+
+    Raises:
+        InputError: a style or setting that does not work.
+    """
     if "masks" in settings:
         raise InputError("masks fit one photo; leave them out, or stylize the photos of the folder one by one.")
     controls = controls_of(settings)
     quality = check_number("quality", quality, 1, 100, integer=True)
-    if format is not None:
-        check_choice("format", format, FORMATS)
     styles = list(style) if isinstance(style, (list, tuple)) else [] if style is None else [style]
     _check_styles(styles, weights, texture, controls)
     weights = None if weights is None else check_weights(weights, len(styles))
-    folder, output = checked_folders(folder, output)
-    pairs = planned(folder, output, recursive, format)
-    check_apart(pairs, [*styles, texture])
-    there = [not overwrite and os.path.isfile(target) for _, target in pairs]
-    todo = [pair for pair, done in zip(pairs, there, strict=True) if not done]
-    skipped = [target for (_, target), done in zip(pairs, there, strict=True) if done]
-    make_folders(todo)
-    return FolderJob(todo, FolderResult(skipped=skipped, left=len(todo)), styles, weights, texture, controls, quality)
+    return Painting(styles, weights, texture, controls, quality)
 
 
 def paint_folder(job, callback=None):
@@ -122,28 +148,61 @@ def paint_folder(job, callback=None):
     Returns:
         `FolderResult`.
     """
-    result, size = job.result, job.controls.size
+    result = job.result
     if not job.todo:
         return result
 
     def tell(pair, error):
         result.left -= 1
+        sentence, is_full = fault_of(error)
         if error is None:
             result.done.append(pair[1])
         else:
-            result.failed[pair[0]] = str(error) or "memory ran out; use a smaller size."
+            result.failed[pair[0]] = sentence
         stop = callback is not None and bool(callback(result))
-        return stop or getattr(error and error.__cause__, "errno", None) in _FULL
+        return stop or is_full
 
-    pipelined(
-        job.todo, tell,
-        # Bytes, of most files: a quarter of the memory of floats.
-        decode=lambda pair: pixels(pair[0], name="content picture", size=size),
-        paint=_painter(job),
-        encode=lambda pair, painted: images.write(pair[1], painted, quality=job.quality),
-        ahead=1 if size is None or size > _LARGE else min(8, max(2, os.cpu_count() or 1)),
-    )
+    pairs_painter(job)(job.todo, tell)
     return result
+
+
+def pairs_painter(painting, threads=None):
+    """Builds the network, for any number of pictures.
+
+    Args:
+        painting: `Painting`.
+        threads: how many pictures are decoded, and encoded, at a time; None: as the processor has cores.
+
+    Returns:
+        paint_pairs(pairs, tell): pairs are tuples that begin with the path of a photo and that of its result;
+        `tell` is as `tfstyle.pipeline.pipelined` takes it.
+    """
+    paint, size = _painter(painting), painting.controls.size
+    ahead = 1 if size is None or size > _LARGE else min(8, max(2, threads or os.cpu_count() or 1))
+
+    def paint_pairs(pairs, tell):
+        pipelined(
+            pairs, tell,
+            # Bytes, of most files: a quarter of the memory of floats.
+            decode=lambda pair: pixels(pair[0], name="content picture", size=size),
+            paint=paint,
+            encode=lambda pair, painted: images.write(pair[1], painted, quality=painting.quality),
+            ahead=ahead,
+        )
+
+    return paint_pairs
+
+
+def fault_of(error):
+    """(sentence, whether the disk takes no more, so that all others would fail, too) of what has befallen a picture.
+
+    Args:
+        error: one of `tfstyle.pipeline.FAULTS`; None makes (None, False).
+    """
+    if error is None:
+        return None, False
+    is_full = getattr(error.__cause__, "errno", None) in _FULL
+    return str(error) or "memory ran out; use a smaller size.", is_full
 
 
 def _check_styles(styles, weights, texture, controls):
@@ -163,11 +222,11 @@ def _check_styles(styles, weights, texture, controls):
         images.read(texture, name="texture picture")
 
 
-def _painter(job):
+def _painter(painting):
     """A function of a photo, as `tfstyle.images.files.pixels` gives it: it, painted, as a PIL image."""
     import tensorflow as tf
 
-    controls = job.controls
+    controls = painting.controls
     model, precision = controls.model, controls.precision
     look = {
         field.name: getattr(controls, field.name) for field in dataclasses.fields(Look)
@@ -182,7 +241,7 @@ def _painter(job):
         from tfstyle.stylizer import ArbitraryStylizer
 
         stylizer = ArbitraryStylizer(model, precision=precision)
-        more = {} if job.texture is None else {"texture": job.texture}
+        more = {} if painting.texture is None else {"texture": painting.texture}
         # Elsewhere what is seen of the painting depends on the photo, or on the texture: it is looked at each time.
         by_code = kind == "ours" and not more and (controls.color == "style" or controls.color_when == "after")
         if by_code:
@@ -190,13 +249,14 @@ def _painter(job):
 
         @functools.cache
         def codes(side):
-            return [one if is_code(one) else _code(stylizer, read_style(one, controls, side)) for one in job.styles]
+            styles = painting.styles
+            return [one if is_code(one) else _code(stylizer, read_style(one, controls, side)) for one in styles]
 
         def stylize(photo):
             shape = getattr(photo, "rgb", photo).shape[:2]
             side = controls.style_size or painted_size(controls, max(shape))
-            styles = codes(side) if by_code else job.styles
-            return stylizer.stylize(photo, styles, weights=job.weights, size=None, **look, **more)
+            styles = codes(side) if by_code else painting.styles
+            return stylizer.stylize(photo, styles, weights=painting.weights, size=None, **look, **more)
 
     def paint(photo):
         rgb, alpha = photo

@@ -9,7 +9,7 @@ import os
 from tfstyle import images
 from tfstyle.checks import InputError
 
-__all__ = ["FORMATS", "READ", "check_apart", "checked_folders", "make_folders", "planned"]
+__all__ = ["FORMATS", "READ", "check_apart", "checked_folders", "is_photo", "make_folders", "named", "planned"]
 
 # Endings of what `tfstyle.images.read` reads. Those of HEIC need pillow-heif, of which its refusal is a hint.
 READ = (
@@ -66,14 +66,19 @@ def _pairs(folder, output, recursive, format):
             name for name in folders
             if recursive and not name.startswith(".") and os.path.realpath(os.path.join(where, name)) != own
         )
-        photos = sorted(name for name in files if name.lower().endswith(READ) and not name.startswith("."))
+        photos = sorted(filter(is_photo, files))
         there = os.path.normpath(os.path.join(output, os.path.relpath(where, folder)))
-        for name, result in _named(photos, format).items():
+        for name, result in named(photos, format).items():
             yield os.path.join(where, name), os.path.join(there, result)
 
 
-def _named(photos, format):
-    """{name of a photo: name of its result} for those of one folder."""
+def is_photo(name):
+    """Whether a file of this name is painted: it has an ending of READ and is not hidden."""
+    return name.lower().endswith(READ) and not name.startswith(".")
+
+
+def named(photos, format):
+    """{name of a photo: name of its result} for those of one folder, in `format` as `planned` takes it."""
     wanted = {}
     for name in photos:
         stem, ending = os.path.splitext(name)

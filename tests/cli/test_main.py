@@ -74,8 +74,9 @@ def test_help_of_optimize(capsys):
     assert text.startswith("usage: tfstyle optimize CONTENT STYLE [STYLE ...] -o OUT [flags]\n")
     titles = [line[:-1] for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
     assert titles == [
-        "options", "pictures", "the run", "look settings", "run settings", "picture settings", "loss settings",
-        "optimizer settings", "network settings", "presets, which flags of your own override", "examples",
+        "options", "pictures", "files beside the picture", "the run", "look settings", "run settings",
+        "picture settings", "loss settings", "optimizer settings", "network settings",
+        "presets, which flags of your own override", "examples",
     ]
     assert "(default: 512)" in text and "helpfull" not in text and "undefok" not in text
     presets = " ".join(text[text.index("presets,"):].split())

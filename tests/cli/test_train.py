@@ -67,6 +67,12 @@ def trained(monkeypatch):
     (["--workdir", "photos/photo.png"], "--workdir 'photos/photo.png' cannot be made (File exists); "),
     (["--bank", "photos/photo.png/x"], "--bank 'photos/photo.png/x' cannot be made (Not a directory); "),
     (["--init", "gone.npz"], "--init 'gone.npz' is neither default nor a file; check the path."),
+    (["--processes", "2"], "Several processes need coordinator, processes and process, each of them, or coordinator auto."),
+    (["--coordinator", "one"], "Several processes need coordinator, processes and process, each of them, or "),
+    (["--process", "x"], "--process must be a whole number from 0 to 4095; received 'x'."),
+    (["--coordinator", "one:5000", "--processes", "2", "--process", "0"],
+     "Several processes train together under JAX, not under tensorflow; set KERAS_BACKEND=jax."),
+    (["--coordinator", "auto"], "Several processes train together under JAX, not under tensorflow; set KERAS_BACKEND="),
 ])
 def test_bad_flags(refused, here, trained, words, sentence):
     (here / "empty").mkdir()
@@ -89,6 +95,7 @@ def test_bad_flags(refused, here, trained, words, sentence):
      "Name the network first: tfstyle train arbitrary ..."),
 ])
 def test_bad_words(refused, here, words, sentence):
+    (here / "a.flags").write_text("--steps=3\n")
     assert refused(*words).rstrip(".") == sentence.rstrip(".")
 
 
@@ -135,6 +142,69 @@ print([main(line) for line in {lines}], [name for name in ("keras", "tensorflow"
 """
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert done.stdout == "[2, 2, 2, 2] []\n", done.stderr
+
+
+# Told beforehand, and to programs
+
+
+def told(capsys, *words):
+    """The JSON document of a command line that exits 0."""
+    assert main([*PLAIN, "--json", *words]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    return json.loads(out)
+
+
+FILES = {"network": "arbitrary", "workdir": "run", "weights": "run/weights.npz", "checkpoint": "run/checkpoint.npz",
+         "log": "run/log.jsonl"}
+
+
+def test_a_dry_run_writes_nothing(here, trained, capsys):
+    before = sorted(here.rglob("*"))
+    assert main([*PLAIN, "--dry-run", "--steps", "7", "--bank", "bank"]) == 0
+    assert capsys.readouterr() == ("run/weights.npz  would be trained from step 0 to 7\n", "")
+    alone = {"steps": 7, "processes": 1, "process": 0}
+    assert told(capsys, "--dry-run", "--steps", "7") == {"dry_run": True, **FILES, "step": 0, **alone}
+    assert sorted(here.rglob("*")) == before and trained["calls"] == []
+    (here / "run").mkdir()
+    checkpoint("run/checkpoint.npz", None)
+    assert told(capsys, "--dry-run", "--steps", "7") == {"dry_run": True, **FILES, "step": 5, **alone}
+    assert main([*PLAIN, "--dry-run", "--steps", "4"]) == 0
+    assert capsys.readouterr().out == "run/weights.npz  would be trained no further than to step 5\n"
+
+
+def test_a_dry_run_refuses_as_a_run(refused, here, trained):
+    (here / "run").mkdir()
+    (here / "run" / "checkpoint.npz").write_bytes(b"half")
+    assert refused(*PLAIN, "--dry-run") == "run/checkpoint.npz is damaged; delete it to start anew."
+    assert refused(*PLAIN, "--dry-run", "--workdir", "photos/photo.png/x").startswith("--workdir 'photos/photo.png")
+    assert refused(*PLAIN, "--dry-run", "--bank", "photos/photo.png").startswith("--bank 'photos/photo.png'")
+
+
+def test_a_dry_run_of_one_of_several(here, capsys, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    place = ["--coordinator", "one:5000", "--processes", "2", "--process", "1"]
+    facts = told(capsys, "--dry-run", *place)
+    assert (facts["processes"], facts["process"]) == (2, 1)
+    facts = told(capsys, "--dry-run", "--coordinator", "auto")
+    assert (facts["processes"], facts["process"]) == (None, None)
+
+
+def test_a_checkpoint_that_only_process_0_looks_at(refused, here, capsys, monkeypatch):
+    """Others may have an old folder of that name."""
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    (here / "run").mkdir()
+    (here / "run" / "checkpoint.npz").write_bytes(b"half")
+    place = ["--coordinator", "one:5000", "--processes", "2", "--dry-run"]
+    assert refused(*PLAIN, *place, "--process", "0") == "run/checkpoint.npz is damaged; delete it to start anew."
+    assert main([*PLAIN, *place, "--process", "1"]) == 0
+
+
+def test_json(here, trained, capsys):
+    done = {"interrupted": False, "passed_over": 0, "processes": 1, "process": 0}
+    assert told(capsys, "--steps", "3", "--quiet") == {**FILES, "step": 3, "steps": 3, **done}
+    trained["done"] = 7
+    assert told(capsys, "--steps", "3") == {**FILES, "step": 7, "steps": 7, **done}
 
 
 # What is handed on, and how it ends

@@ -170,5 +170,5 @@ def test_help_explains(capsys):
         main(["video", "--help"])
     told = capsys.readouterr().out
     assert exit_.value.code == 0
-    for word in ("IN", "--stability", "--report", "--later-steps", "--color", "OUT.part", "examples:"):
+    for word in ("VIDEO", "--stability", "--report", "--later-steps", "--color", "OUT.part", "examples:"):
         assert word in told

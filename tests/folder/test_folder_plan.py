@@ -18,11 +18,11 @@ from tfstyle.checks import InputError
     (["a.jpg"], "webp", ["a.webp"]),
 ])
 def test_names(names, format, wanted):
-    assert list(folder_plan._named(names, format).values()) == wanted
+    assert list(folder_plan.named(names, format).values()) == wanted
 
 
 def test_names_that_cannot_be_kept_apart(refusal):
-    told = refusal(folder_plan._named, ["a.bmp", "a.gif", "a.gif.png"], None)
+    told = refusal(folder_plan.named, ["a.bmp", "a.gif", "a.gif.png"], None)
     assert told == "'a.gif' and 'a.gif.png' would both become 'a.gif.png'; rename one of them."
 
 

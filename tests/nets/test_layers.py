@@ -106,6 +106,16 @@ def test_conditional_instance_normalization(random):
         "scale_kernel", "scale_bias", "shift_kernel", "shift_bias"]
 
 
+def test_scale_and_shift_begin_apart():
+    keras.utils.set_random_seed(2)
+    layer = ConditionalInstanceNormalization()
+    layer.build((2, 4, 4, 64), (2, 100))
+    scale, _, shift, _ = layer.get_weights()
+    assert abs(np.corrcoef(scale.ravel(), shift.ravel())[0, 1]) < 0.05
+    for kernel in (scale, shift):
+        np.testing.assert_allclose(np.square(kernel).mean(), 0.1 / 100, rtol=0.1)  # variance 0.1 over codes' numbers
+
+
 def test_a_new_normalization_is_nearly_plain(random):
     layer = ConditionalInstanceNormalization()
     found = keras.ops.convert_to_numpy(layer(5 * normal(random, 1, 9, 9, 4), np.zeros((1, 6), np.float32)))

@@ -28,8 +28,8 @@ def jax(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
 
     def has(platform, count=1, **told):
-        device = types.SimpleNamespace(platform=platform, **told)
-        fake = types.SimpleNamespace(default_backend=lambda: platform, devices=lambda: [device] * count)
+        found = [types.SimpleNamespace(platform=platform, id=i, process_index=0, **told) for i in range(count)]
+        fake = types.SimpleNamespace(default_backend=lambda: platform, devices=lambda: found)
         monkeypatch.setitem(sys.modules, "jax", fake)
 
     return has
@@ -81,13 +81,14 @@ def test_readers(monkeypatch):
 def test_several_devices_share(jax, monkeypatch):
     shared = []
     monkeypatch.setattr(keras.distribution, "set_distribution", shared.append)
-    monkeypatch.setattr(keras.distribution, "DataParallel", lambda: "all")
+    monkeypatch.setattr(keras.distribution, "DataParallel", lambda **options: options)
     jax("gpu")
     assert devices.share(3) == 1 and shared == []
     jax("gpu", count=4)
-    assert devices.share(8) == 4 and shared == ["all"]
+    names = ["gpu:0", "gpu:1", "gpu:2", "gpu:3"]
+    assert devices.share(8) == 4 and shared == [{"devices": names}]
     with pytest.raises(InputError) as error:
         devices.share(6)
     assert str(error.value) == "photos must be a multiple of the 4 devices; received 6."
     monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
-    assert devices.share(6) == 1 and shared == ["all"]
+    assert devices.share(6) == 1 and len(shared) == 1

@@ -24,7 +24,7 @@ CODE = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 {before}
-from tfstyle.cli.chatter import hushed
+from tfstyle.chatter import hushed
 with hushed():
     from tfstyle.train import arbitrary
 arbitrary.PREVIEW_SIDE = 32

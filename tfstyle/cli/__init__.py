@@ -1,8 +1,9 @@
 """The command line: `tfstyle VERB INPUT [STYLE ...] -o OUT`.
 
 Each verb is a module of this folder with `add_flags(parser)`, `EXAMPLES` that close its help, and
-`run(args)`, which returns the exit code. Only the module of the verb asked for is imported, and none imports
-TensorFlow before all that can be checked without it has been.
+`run(args)`, which returns the exit code or raises `manners.Failed`; it may have `FAILED`, what exit code 1 means. Only
+the module of the verb asked for is imported, and none imports TensorFlow before all that can be checked without it has
+been.
 """
 
 import argparse
@@ -15,34 +16,41 @@ from absl.flags import Error as FlagfileError
 from absl.flags import FlagValues, argparse_flags
 
 from tfstyle.checks import InputError, closest
+from tfstyle.cli import ends, layout, manners
 from tfstyle.version import __version__
 
-DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, BAD_INPUT = 0, 1, 2
 
 VERBS = {
     "stylize": "repaint a picture after paintings in one pass (Ghiasi et al. 2017), the quick way",
     "optimize": "repaint a picture after paintings by optimization (Gatys et al. 2016), the best-looking way",
     "video": "repaint a video, steadily from frame to frame",
+    "batch": "repaint as many pictures as there are, on one machine or on a Ray cluster",
     "enlarge": "enlarge a picture by 4 or 8 (Johnson et al. 2016)",
     "translate": "translate a picture between two domains (DSMAP, Chang et al. 2020)",
     "train": "train a network of your own from folders of pictures",
     "export": "write an engine for TensorFlow Serving and other runtimes",
     "serve": "start TensorFlow Serving on a folder of SavedModels, or say how to",
     "client": "repaint a picture by a server",
+    "web": "open a page in the browser that does all this by hand",
     "evaluate": "measure how far two folders of pictures are apart (FID, KID)",
     "doctor": "show versions, devices, precision and weights, and what is wrong with them",
+    "completion": "print what makes Tab complete verbs and flags in your shell",
 }
-_EXIT_CODES = """exit codes: 0 done; 1 done but for what is said, or diverged; 2 bad input or
-usage, nothing was written; 130 interrupted."""
+_FAILED = "it came to nothing, through no fault of the command line"
+_EXIT_CODES = """exit codes: 0 done; 1 some of it failed or it came to nothing, as stderr says; 2 bad input or usage, \
+nothing was written; 130 interrupted by Ctrl-C; 143 ended by SIGTERM."""
 
 
-class _Parser(argparse_flags.ArgumentParser):
+class Parser(argparse_flags.ArgumentParser):
     """Our kind of flags: none of absl's but --flagfile, no abbreviations, errors as `InputError`."""
+
+    words = ()
 
     def __init__(self, inherited_absl_flags=None, **kwargs):
         super().__init__(
             add_help=False, allow_abbrev=False, inherited_absl_flags=inherited_absl_flags,
-            formatter_class=_formatter, **kwargs,
+            formatter_class=layout.Formatter, **kwargs,
         )
         self.add_argument("-h", "--help", action="help", help="show this and exit")
 
@@ -51,11 +59,11 @@ class _Parser(argparse_flags.ArgumentParser):
         return closest(flag, self._option_string_actions)
 
     def error(self, message):
+        _, found, missing = message.partition("the following arguments are required: ")
+        if found and len(self.words) == 1 and (lines := layout.examples(self.epilog or "")):
+            missing = " and ".join(missing.rsplit(", ", 1))
+            raise InputError(f"{self.prog} needs {missing}, such as {' '.join(lines[0])}.")
         raise InputError(f"{message[0].upper()}{message[1:]}; see {self.prog} --help.")
-
-
-def _formatter(prog):
-    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=30)
 
 
 def main(argv=None):
@@ -65,39 +73,67 @@ def main(argv=None):
         argv: list of arguments without the program's name; None takes those of the process.
 
     Returns:
-        Exit code: 0 done; 1 some of it failed, the rest is done; 2 bad input or usage; 130 interrupted.
+        Exit code: 0 done; 1 some of it failed, the rest is done; 2 bad input or usage; 130 interrupted; 143 ended by
+        SIGTERM.
     """
     with contextlib.suppress(AttributeError):
         sys.stdout.reconfigure(errors="backslashreplace")  # a path of any bytes can be printed
-    try:
-        args = _parse(sys.argv[1:] if argv is None else list(argv))
-        code = args.run(args)
-        sys.stdout.flush()
-        return code
-    except InputError as error:
-        return _told(error, BAD_INPUT)
-    except KeyboardInterrupt:
-        return _told("interrupted.", INTERRUPTED)
-    except BrokenPipeError:  # the reader of our output has gone: `tfstyle doctor | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+    words = sys.argv[1:] if argv is None else list(argv)
+    args = argparse.Namespace(json="--json" in words, told=False)
+    with ends.caught() as signals:
+        try:
+            _parse(words, args)
+            with manners.one_document(args):
+                code = args.run(args)
+            _document(args, "it came to nothing, as stderr says.", code)
+            sys.stdout.flush()
+            return code
+        except BrokenPipeError:  # the reader of our output has gone: `tfstyle doctor | head -1`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return FAILED
+        except KeyboardInterrupt:
+            return _ended(args, "interrupted.", ends.INTERRUPTED)
+        except ends.Ended as end:
+            return _ended(args, end.sentence, end.code)
+        except Exception as error:
+            if signals.end is not None:
+                return _ended(args, signals.end.sentence, signals.end.code)
+            if isinstance(error, InputError):
+                return _ended(args, str(error), BAD_INPUT)
+            if isinstance(error, manners.Failed):
+                return _ended(args, str(error), FAILED, error.facts)
+            _document(args, f"{type(error).__name__}: {error}", FAILED)
+            raise  # a defect of ours
 
 
-def _told(sentence, code):
-    print(f"tfstyle: {sentence}", file=sys.stderr)
+def _ended(args, sentence, code, facts=()):
+    """Says why a run has come to nothing; returns its exit code."""
+    _document(args, sentence or "interrupted.", code, facts)
+    if sentence is not None:
+        print(f"tfstyle: {sentence}", file=sys.stderr)
     return code
 
 
-def _parse(argv):
-    """The namespace of a command line, with `run`; of unknown verbs and flags it names the nearest one."""
-    verb = next((word for word in argv if not word.startswith("-")), None)
+def _document(args, sentence, code, facts=()):
+    """With --json, what a script reads in place of what has been done, unless that is printed already."""
+    if args.json and not args.told:
+        print(manners.document({"error": sentence, "exit_code": code, **dict(facts)}), flush=True)
+
+
+def _parse(words, args):
+    """Reads a command line into a namespace, with `run`; of unknown verbs and flags it names the nearest one."""
+    verb = next((word for word in words if not word.startswith("-")), None)
     if verb is not None and verb not in VERBS:
         near = closest(verb, VERBS)
         hint = f"did you mean {near!r}?" if near else f"there are {', '.join(VERBS)}."
         raise InputError(f"There is no verb {verb!r}; {hint}")
-    parser = _Parser(
-        inherited_absl_flags=FlagValues(), prog="tfstyle",
-        usage="tfstyle VERB ..., explained by tfstyle VERB --help",
+    try:
+        words = FlagValues().read_flags_from_files(words)
+    except FlagfileError as error:
+        raise InputError(f"{str(error).removeprefix('ERROR:: ')}; see tfstyle {verb} --help.") from None
+    args.json = "--json" in words
+    parser = Parser(
+        prog="tfstyle", usage="tfstyle VERB ..., explained by tfstyle VERB --help",
         description="Neural style transfer: pictures in, pictures out, in the style of another picture.",
         epilog=_EXIT_CODES,
     )
@@ -107,15 +143,12 @@ def _parse(argv):
     for name, text in VERBS.items():
         chosen = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         if name == verb:
-            _add_flags(name, chosen, argv)
-    if verb is None and not any(word.startswith("-") for word in argv):
+            _add_flags(name, chosen, words)
+    if verb is None and not any(word.startswith("-") for word in words):
         parser.print_help(sys.stderr)
         raise InputError("Say what to do, such as tfstyle stylize photo.jpg painting.jpg -o painted.png.")
-    try:
-        args, rest = parser.parse_known_args(argv)
-    except FlagfileError as error:
-        raise InputError(f"{str(error).removeprefix('ERROR:: ')}; see tfstyle {verb} --help.") from None
-    return _with_rest(args, rest, verbs.choices[verb] if verb else parser)
+    _, rest = parser.parse_known_args(words, args)
+    _take(rest, args, verbs.choices[verb] if verb else parser)
 
 
 def _add_flags(verb, parser, words):
@@ -123,10 +156,11 @@ def _add_flags(verb, parser, words):
     module = importlib.import_module(f"tfstyle.cli.{verb}")
     parser.words, parser.epilog = tuple(words), module.EXAMPLES
     module.add_flags(parser)
+    parser.epilog = layout.closing(parser.epilog, getattr(module, "FAILED", _FAILED))
     parser.set_defaults(run=module.run)
 
 
-def _with_rest(args, rest, parser):
+def _take(rest, args, parser):
     """Adds pictures named after a flag to `args.style`; argparse gives them back as unknown."""
     for word in rest:
         if word.startswith("-") and word != "-":
@@ -138,4 +172,3 @@ def _with_rest(args, rest, parser):
         raise InputError(f"{parser.prog} takes no argument {rest[0]!r}; see {parser.prog} --help.")
     if rest:
         args.style = [*args.style, *rest]
-    return args

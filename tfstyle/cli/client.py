@@ -2,13 +2,12 @@
 
 import contextlib
 import dataclasses
-import sys
 import time
 
 from tfstyle import images
 from tfstyle.checks import InputError, check_choice, check_number
-from tfstyle.cli import flags, outputs
-from tfstyle.cli.chatter import hushed
+from tfstyle.cli import flags, manners, outputs
+from tfstyle.chatter import hushed
 from tfstyle.controls import Controls
 from tfstyle.gatys.settings import GatysSettings
 from tfstyle.serving.client import METHODS, OPTIMIZER, Client
@@ -16,10 +15,8 @@ from tfstyle.serving.connection import Connection
 from tfstyle.serving.failures import ServingError
 from tfstyle.serving.requests import AROUND, LOOK
 
-EXAMPLES = """exit codes: 0 done; 1 the server cannot be reached, takes too long or fails; 2 bad input or usage, in our
-eyes or in the server's, nothing was written; 130 interrupted.
-
-examples:
+FAILED = "the server cannot be reached, takes too long or fails"
+EXAMPLES = """examples:
   tfstyle client photo.jpg painting.jpg -o painted.png
   tfstyle client photo.jpg painting.jpg --url http://host:8501 --label stable --strength 0.8 -o painted.jpg
   tfstyle client photo.jpg one.jpg two.jpg --weights 0.7 0.3 --url grpc://host:8500 -o painted.png
@@ -45,12 +42,11 @@ def add_flags(parser):
     """Adds the verb's own flags and those of the settings that a server takes."""
     parser.usage = "tfstyle client CONTENT STYLE [STYLE ...] -o OUT [flags]"
     flags.add_masks(flags.add_pictures(parser), texture=False)
-    add = parser.add_argument_group("the run").add_argument
+    add = parser.add_argument_group("method").add_argument
     add("--method", metavar="{fast,optimize}", default="fast",
         help=f"fast: one pass; optimize: the model {OPTIMIZER!r}, unless --model names another (default: fast)")
     add("--steps", metavar="N", help="of --method optimize: evaluations at each scale (default: as tfstyle optimize)")
-    add("--quiet", action="store_true", help="no line at the end")
-    add("--flagfile", metavar="FILE", help="read further flags from a file, one --flag=value to a line")
+    manners.add_run(parser, quiet="no line at the end")
     for settings in (_SERVER, _PICTURE, _LOSS):
         flags.add_settings(parser, settings)
 
@@ -64,8 +60,15 @@ def run(args):
         call["model"] = server.pop("model")
     if "model_version" in server:
         server["version"] = server.pop("model_version")
-    Connection(**server)
-    _check_pictures(args, call)
+    connection = Connection(**server)
+    height, width = _check_pictures(args, call)
+    model = call.get("model", OPTIMIZER) if method == "optimize" else connection.model
+    facts = {"input": args.content, "styles": args.style, "output": args.output, "method": method, "model": model,
+             "url": connection.url}
+    if args.dry_run:
+        line = f"{args.output}  {width}x{height}  would be asked of {model} at {connection.url}"
+        manners.tell(args, line, **facts, width=width, height=height)
+        return 0
     start = time.perf_counter()
     try:
         # The packages of gRPC bring TensorFlow, which chatters.
@@ -74,12 +77,13 @@ def run(args):
         with client:
             painted = (client.optimize if method == "optimize" else client.stylize)(args.content, args.style, **call)
     except ServingError as error:
-        return _failed(str(error))
+        raise manners.Failed(str(error)) from None
     except MemoryError:
-        return _failed("memory ran out; use a smaller --size.")
+        raise manners.Failed("memory ran out; use a smaller --size.") from None
     images.write(args.output, painted, quality=quality)
-    if not args.quiet:
-        print(f"{args.output}  {painted.width}x{painted.height}  {time.perf_counter() - start:.1f} s")
+    seconds = time.perf_counter() - start
+    line = f"{args.output}  {painted.width}x{painted.height}  {seconds:.1f} s"
+    manners.tell(args, line, **facts, width=painted.width, height=painted.height, seconds=seconds)
     return 0
 
 
@@ -103,13 +107,14 @@ def _call(args):
 
 
 def _check_pictures(args, call):
-    """The content can be read and the result written, and it is none of the inputs; the client reads the styles."""
+    """The content can be read and the result written, and it is none of the inputs; the client reads the styles.
+
+    Returns:
+        (height, width) of the result in px.
+    """
     shape = images.read(args.content, name="content picture", size=call["size"]).rgb.shape[:2]
     others = flags.check_masks(call, shape, len(args.style))
     images.check_output(args.output, shape)
     outputs.check_names((args.content, *args.style, *others), {"--output": args.output})
+    return shape
 
-
-def _failed(sentence):
-    print(f"tfstyle: {sentence}", file=sys.stderr)
-    return 1

@@ -11,26 +11,28 @@ import re
 import subprocess
 import sys
 
+from tfstyle.cli import manners
 from tfstyle.version import __version__
 
 PRESENT = "present"
 EXAMPLES = """examples:
   tfstyle doctor
   tfstyle doctor --json > doctor.json
-  TF_CPP_MIN_LOG_LEVEL=0 tfstyle doctor    with what TensorFlow logs, such as why it sees no GPU
+  TF_CPP_MIN_LOG_LEVEL=0 tfstyle doctor  # with what TensorFlow logs, such as why it sees no GPU
 """
+FAILED = "something is broken, as stderr says"
 
 
 def add_flags(parser):
     """Adds the verb's flags."""
-    parser.usage = "tfstyle doctor [--json]"
-    parser.add_argument("--json", action="store_true", help="print one JSON document instead of lines")
+    parser.usage = "tfstyle doctor [flags]"
+    manners.add_run(parser, quiet="only what is broken, on stderr", dry_run=False)
 
 
 def run(args):
     """Prints the findings; 0 if everything works, 1 if something is broken, which stderr says."""
     found, broken = examine()
-    print(json.dumps(found | {"broken": broken}, indent=1) if args.json else _lines(found))
+    manners.tell(args, _lines(found), **found, broken=broken)
     for sentence in broken:
         print(f"tfstyle: {sentence}", file=sys.stderr)
     return 1 if broken else 0

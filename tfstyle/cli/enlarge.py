@@ -1,13 +1,10 @@
 """tfstyle enlarge: checks everything that needs no TensorFlow, enlarges a picture, and writes it."""
 
-import os
-import sys
 import time
 
 from tfstyle import images
 from tfstyle.checks import check_number
-from tfstyle.cli import flags, outputs
-from tfstyle.cli.chatter import hushed
+from tfstyle.cli import backend, flags, manners, outputs
 from tfstyle.enlarge_settings import (
     EnlargeSettings,
     check_model,
@@ -29,9 +26,7 @@ def add_flags(parser):
     add("photo", metavar="PHOTO", help="picture to enlarge")
     add("-o", "--output", metavar="OUT", required=True, help="picture to write (.png, .jpg, .webp, ...)")
     add("--quality", metavar="N", default="95", help="of JPEG, WebP and AVIF, 1 to 100 (default: 95)")
-    add = parser.add_argument_group("the run").add_argument
-    add("--quiet", action="store_true", help="no line at the end")
-    add("--flagfile", metavar="FILE", help="read further flags from a file, one --flag=value to a line")
+    manners.add_run(parser, quiet="no line at the end")
     flags.add_settings(parser, EnlargeSettings)
 
 
@@ -42,15 +37,16 @@ def run(args):
     check_model(settings.model, settings.factor)
     factor = model_factor(settings.model, settings.factor)
     photo = images.read(args.photo, name="picture")
-    images.check_output(args.output, enlarged_shape(*photo.rgb.shape[:2], factor))
+    height, width = shape = enlarged_shape(*photo.rgb.shape[:2], factor)
+    images.check_output(args.output, shape)
     outputs.check_names([args.photo], {"--output": args.output})
+    facts = {"input": args.photo, "output": args.output, "model": settings.model, "factor": factor, "width": width,
+             "height": height}
+    if args.dry_run:
+        manners.tell(args, f"{args.output}  {width}x{height}  would be written", **facts)
+        return 0
 
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # the graph of the enlarger is its
-    try:
-        with hushed():
-            import tensorflow as tf
-    except ImportError as error:
-        return _failed(f"TensorFlow cannot be imported ({error}); see tfstyle doctor.")
+    tf = backend.tensorflow()
     from tfstyle.enlarger import Enlarger
 
     start = time.perf_counter()
@@ -58,13 +54,9 @@ def run(args):
         enlarger = Enlarger(settings.model, factor=factor, precision=settings.precision)
         large = enlarger.enlarge(photo, match_histogram=settings.match_histogram)
     except (MemoryError, tf.errors.ResourceExhaustedError):
-        return _failed("memory ran out; use a smaller picture.")
+        raise manners.Failed("memory ran out; use a smaller picture.") from None
     images.write(args.output, large, quality=quality)
-    if not args.quiet:
-        print(f"{args.output}  {large.width}x{large.height}  {time.perf_counter() - start:.1f} s")
+    seconds = time.perf_counter() - start
+    manners.tell(args, f"{args.output}  {large.width}x{large.height}  {seconds:.1f} s", **facts, seconds=seconds)
     return 0
 
-
-def _failed(sentence):
-    print(f"tfstyle: {sentence}", file=sys.stderr)
-    return 1

@@ -2,15 +2,12 @@
 
 import contextlib
 import functools
-import json
-import math
 import sys
 import warnings
 
 from tfstyle.atomic import replaced
 from tfstyle.checks import InputError
-from tfstyle.cli import flags, outputs
-from tfstyle.cli.chatter import hushed
+from tfstyle.cli import backend, flags, manners, outputs
 from tfstyle.evaluate_settings import EvaluateSettings, draw, paired
 from tfstyle.metrics.distributions import FewPicturesWarning, few_pictures
 from tfstyle.train.data import PictureSet
@@ -32,11 +29,8 @@ def add_flags(parser):
     add = parser.add_argument_group("pictures").add_argument
     add("real", metavar="REAL_DIR", help="folder or .tar file of pictures as they should look, such as the paintings")
     add("fake", metavar="FAKE_DIR", help="the same of pictures to judge, such as translations")
-    add = parser.add_argument_group("the run").add_argument
-    add("-o", "--output", metavar="OUT.json", help="file to write the figures to")
-    add("--json", action="store_true", help="print one JSON document instead of lines")
-    add("--quiet", action="store_true", help="no progress bar")
-    add("--flagfile", metavar="FILE", help="read further flags from a file, one --flag=value to a line")
+    add("-o", "--output", metavar="OUT.json", help="file to write the figures to, as --json prints them")
+    manners.add_run(parser, quiet="no progress bar")
     flags.add_settings(parser, EvaluateSettings)
 
 
@@ -49,25 +43,31 @@ def run(args):
     chosen = draw(settings, len(real), len(fake))
     pairs = paired(real.names, fake.names, chosen[1]) if settings.paired else []
     _check_pictures(real, fake, chosen, pairs)
+    if args.dry_run:
+        count, left = len(chosen[0]), "" if args.output is None else f"; {args.output} would be written"
+        line = f"{count} of {len(real)} real and {count} of {len(fake)} fake pictures would be compared{left}"
+        manners.tell(
+            args, line, real=args.real, fake=args.fake, output=args.output, count=count, pairs=len(pairs),
+            of=[len(real), len(fake)], features=settings.features,
+        )
+        return 0
 
-    try:
-        with hushed():
-            import keras  # noqa: F401  loads the backend, with its chatter
-    except (ImportError, ValueError) as error:  # no such backend, or an unknown name of one
-        return _failed(f"Keras cannot be imported ({error}); see tfstyle doctor.")
+    backend.keras()
     try:
         with warnings.catch_warnings(), _progress(args.quiet) as tell:
             warnings.simplefilter("ignore", FewPicturesWarning)  # said below
             figures = _measured(real, fake, pairs, settings, tell)
     except MemoryError:
-        return _failed("memory ran out; close other programs.")
-    document = json.dumps(_finite(figures), indent=1, allow_nan=False) + "\n"
-    print(document if args.json else _lines(figures), end="")
+        raise manners.Failed("memory ran out; close other programs.") from None
+    if args.json:
+        manners.tell(args, "", **figures)
+    else:
+        print(_lines(figures), end="")
     sentence = few_pictures(figures["protocol"]["n"], figures["protocol"]["d"])
     if sentence is not None:
         print(f"tfstyle: {sentence}", file=sys.stderr)
     if args.output is not None:
-        _write(args.output, document)
+        _write(args.output, manners.document(figures) + "\n")
     return 0
 
 
@@ -126,14 +126,6 @@ def _compared(real, fake, pairs, settings, tell):
     return {name: total / len(pairs) for name, total in sums.items()} | {"n": len(pairs)} | files
 
 
-def _finite(figures):
-    """The same without infinity, which JSON does not know: PSNR of pictures that are the same is null."""
-    return {
-        name: _finite(value) if isinstance(value, dict) else None if value in (math.inf, -math.inf) else value
-        for name, value in figures.items()
-    }
-
-
 def _lines(figures):
     """The figures, a line each, and under what conditions they hold."""
     told, pairs = figures["protocol"], figures.get("paired", {})
@@ -183,7 +175,3 @@ def _progress(quiet):
 
         yield tell
 
-
-def _failed(sentence):
-    print(f"tfstyle: {sentence}", file=sys.stderr)
-    return 1

@@ -6,13 +6,17 @@ import time
 from importlib import util
 
 from tfstyle.checks import InputError, check_choice
-from tfstyle.cli import flags
-from tfstyle.cli.chatter import hushed
+from tfstyle.cli import backend, flags, manners, outputs
+from tfstyle.chatter import hushed
 from tfstyle.controls import check_model
 from tfstyle.export import ExportError
 from tfstyle.export.settings import ExportSettings
 
-EXAMPLES = """examples:
+FAILED = "what was written would not have computed what Python does, and was not kept"
+EXAMPLES = """saved_models/arbitrary/1, saved_models/wave/1 and saved_models/monet_b2a/1 are then what \
+tensorflow_model_server serves (tfstyle serve --models saved_models); onnx/wave.onnx is one file.
+
+examples:
   tfstyle export arbitrary -o saved_models
   tfstyle export gatys -o saved_models
   tfstyle export arbitrary --model mine.npz --version 2 -o saved_models
@@ -22,12 +26,10 @@ EXAMPLES = """examples:
   tfstyle export arbitrary --format litert --kinds float16 --size 384 --style-size 256 -o mobile
   tfstyle export arbitrary --format onnx -o onnx
   tfstyle export style --model wave.npz --format onnx -o onnx
-
-saved_models/arbitrary/1, saved_models/wave/1 and saved_models/monet_b2a/1 are then what tensorflow_model_server serves
-(tfstyle serve --models saved_models); onnx/wave.onnx is one file.
 """
 FORMATS = ("savedmodel", "litert", "onnx")
 # Which of the flags a format takes, beside --model.
+_NEEDED = {"litert": ("ai_edge_litert",), "onnx": ("tf2onnx", "onnxruntime")}
 _OWN = {"savedmodel": ("precision", "version", "replace"), "litert": ("size", "style_size", "kinds"), "onnx": ()}
 
 
@@ -42,8 +44,7 @@ def add_flags(parser):
     add("--format", metavar="{" + ",".join(FORMATS) + "}", default="savedmodel",
         help="savedmodel for TensorFlow Serving; litert (TensorFlow Lite) and onnx, of arbitrary as two files: "
              "style_predict and style_transform, and of style and superres as one (default: savedmodel)")
-    add("--quiet", action="store_true", help="no lines at the end")
-    add("--flagfile", metavar="FILE", help="read further flags from a file, one --flag=value to a line")
+    manners.add_run(parser, quiet="no lines at the end")
     flags.add_settings(parser, ExportSettings)
     add = parser.add_argument_group("litert settings").add_argument
     add("--size", metavar="N", help="side in pixels of square content pictures (default: any height and width)")
@@ -71,21 +72,40 @@ def run(args):
         raise InputError(f"{settings.model!r} is no network for any style; give the path of an .npz or .keras file.")
     if os.path.exists(args.output) and not os.path.isdir(args.output):
         raise InputError(f"{args.output} is a file; name a folder.")
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    with hushed():
-        import tensorflow as tf
+    facts = {"engine": args.engine, "format": form, "model": settings.model, "output": args.output}
+    if args.dry_run:
+        paths = _paths(args, settings, form)
+        outputs.check_folder(args.output, "--output", make=False)
+        lines = [f"{path}  would be written" for path in paths]
+        manners.tell(args, "\n".join(lines), **facts, written=[{"path": path} for path in paths])
+        return 0
+    tf = backend.tensorflow()
     start = time.perf_counter()
     try:
         found = _savedmodel(args, given) if form == "savedmodel" else _files(form, args, settings, lite)
     except ExportError as error:
-        return _failed(str(error))
+        raise manners.Failed(str(error)) from None
     except (MemoryError, tf.errors.ResourceExhaustedError):
-        return _failed("memory ran out; close other programs.")
-    if not args.quiet:
-        for path, size, difference in found:
-            print(f"{path}  {size / 1e6:.1f} MB  within {difference:.1g} of Python")
-        print(f"{time.perf_counter() - start:.0f} s")
+        raise manners.Failed("memory ran out; close other programs.") from None
+    seconds = time.perf_counter() - start
+    lines = [f"{path}  {size / 1e6:.1f} MB  within {difference:.1g} of Python" for path, size, difference in found]
+    written = [{"path": path, "bytes": size, "difference": difference} for path, size, difference in found]
+    manners.tell(args, "\n".join([*lines, f"{seconds:.0f} s"]), **facts, written=written, seconds=seconds)
     return 0
+
+
+def _paths(args, settings, form):
+    """What would be written; raises `InputError` for a version that is there, and where a package is missing."""
+    if form == "savedmodel":
+        path = os.path.join(args.output, settings.served_as(args.engine), str(settings.version))
+        if os.path.exists(path) and not settings.replace:
+            raise InputError(f"{path} is there already; give the next version, or replace it (--replace).")
+        return [path]
+    if missing := [name for name in _NEEDED[form] if not util.find_spec(name)]:
+        raise InputError(f"--format {form} needs {missing[0]}: pip install 'tfstyle[{form}]'.")
+    pair = ("style_predict", "style_transform")
+    names = pair if args.engine == "arbitrary" else (settings.served_as(args.engine),)
+    return [os.path.join(args.output, f"{name}{'.onnx' if form == 'onnx' else '_*.tflite'}") for name in names]
 
 
 def _savedmodel(args, given):
@@ -110,8 +130,3 @@ def _files(form, args, settings, lite):
         kinds = {"kinds": tuple(kind.strip() for kind in lite["kinds"].split(","))} if "kinds" in lite else {}
         written = litert.export(args.output, args.engine, **network, **sides, **kinds)
     return [(one.path, os.path.getsize(one.path), one.largest) for one in written]
-
-
-def _failed(sentence):
-    print(f"tfstyle: {sentence}", file=sys.stderr)
-    return 1

@@ -21,7 +21,8 @@ def flag(name):
 
 
 def add_settings(parser, settings_class):
-    """Adds one flag for each field, in one help section for each group of fields."""
+    """Adds one flag for each field, in one help section for each group of fields; lists the class as a parser's."""
+    parser.settings = [*getattr(parser, "settings", ()), settings_class]
     groups = {}
     for field in dataclasses.fields(settings_class):
         title = field.metadata["group"]

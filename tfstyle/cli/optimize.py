@@ -7,8 +7,7 @@ import sys
 import textwrap
 
 from tfstyle.checks import InputError, check_number
-from tfstyle.cli import flags, outputs
-from tfstyle.cli.chatter import hushed
+from tfstyle.cli import backend, ends, flags, manners, outputs
 from tfstyle.cli.watch import interrupts, progress, write_frame
 from tfstyle.controls import check_styles
 from tfstyle.gatys.settings import PRESETS, STARTS, GatysSettings, preset
@@ -23,24 +22,25 @@ def _presets():
     for name, recipe in PRESETS.items():
         words = " ".join(flags.typed(field, value) for field, value in recipe.items())
         told += textwrap.wrap(
-            f"{name}: {words or 'the defaults shown above'}", 100, break_on_hyphens=False,
+            f"{name}: {words or 'the defaults shown above'}", 80, break_on_hyphens=False,
             break_long_words=False, initial_indent="  ", subsequent_indent="    ",
         )
     return "\n".join(told)
 
 
+FAILED = "it diverged or came to nothing, or some file beside the picture failed"
 EXAMPLES = f"""{_presets()}
 
 examples:
   tfstyle optimize photo.jpg painting.jpg -o painted.png
   tfstyle optimize photo.jpg one.jpg two.jpg --weights 0.7 0.3 --size 1024 -o painted.jpg
   tfstyle optimize photo.jpg painting.jpg --preset gatys2016 --steps 200 --plot loss.png -o painted.png
-  tfstyle optimize photo.jpg painting.jpg --color luminance -o painted.png    (in the photo's colors)
-  tfstyle optimize photo.jpg one.jpg two.jpg --masks sky.png -o painted.png   (one.jpg in the sky)
+  tfstyle optimize photo.jpg painting.jpg --color luminance -o painted.png  # in the photo's colors
+  tfstyle optimize photo.jpg one.jpg two.jpg --masks sky.png -o painted.png  # one.jpg in the sky
   tfstyle optimize photo.jpg painting.jpg --texture canvas.jpg -o painted.png
-  tfstyle optimize photo.jpg evening.jpg --photoreal -o painted.png           (light and palette alone)
-  tfstyle optimize none painting.jpg -o texture.png                           (a texture, from the style alone)
-  tfstyle optimize photo.jpg --style-weight 0 -o content.png                  (what the content layers keep)
+  tfstyle optimize photo.jpg evening.jpg --photoreal -o painted.png  # light and palette alone
+  tfstyle optimize none painting.jpg -o texture.png  # a texture, from the style alone
+  tfstyle optimize photo.jpg --style-weight 0 -o content.png  # what the content layers keep
 """
 
 
@@ -56,19 +56,14 @@ def add_flags(parser):
     add("--preset", metavar="NAME", default="default", help=f"recipe to start from: {', '.join(PRESETS)}")
     flags.add_weights(add)
     flags.add_masks(add)
-    add = parser.add_argument_group("the run").add_argument
+    add = parser.add_argument_group("files beside the picture").add_argument
     add("--checkpoint", metavar="FILE.npz", help="keep the run's state here, to go on from after a kill")
     add("--save-every", metavar="N", help="write the picture of every Nth step as OUT-0010.png, ...")
     add("--frames-dir", metavar="DIR", help="folder for those pictures, made if missing (default: OUT's)")
     add("--plot", metavar="FILE", help="plot the losses against time (.png, .svg, .pdf; needs tfstyle[plot])")
     add("--trace", metavar="FILE.json", help="write settings, versions and all losses as one JSON document")
-    add("--quiet", action="store_true", help="no progress bar and no line at the end")
-    add("--flagfile", metavar="FILE", help="read further flags from a file, one --flag=value to a line")
+    manners.add_run(parser)
     flags.add_settings(parser, GatysSettings)
-
-
-class _Failed(Exception):
-    """A run that came to nothing through no fault of its input, in one sentence."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +82,9 @@ class _Job:
 def run(args):
     """Runs the verb: 0 done, 1 diverged or some file beside the picture failed, 130 interrupted."""
     job = _checked(args)
+    if args.dry_run:
+        manners.tell(args, _plan(args, job), **_facts(args, job))
+        return 0
     from tfstyle import images
 
     records, faults, result, written = [], [], None, False
@@ -106,7 +104,7 @@ def run(args):
 
             try:
                 result, alpha = _paint(job.call, callback)
-            except _Failed as error:
+            except manners.Failed as error:
                 faults.append(str(error))
         if result is not None:
             written = _keep(faults, images.write, args.output, result.image, alpha, quality=job.quality)
@@ -115,30 +113,49 @@ def run(args):
             _keep(faults, _write_trace, args, job, records, result, faults)
         if args.plot and records:
             _keep(faults, outputs.plot, args.plot, records)
-    if written and not args.quiet:
-        print(_summary(args.output, result))
+    done = {} if result is None else {
+        "interrupted": result.interrupted, "step": result.final.step, "seconds": result.final.seconds,
+        "figures": result.final.figures,
+    }
+    failed = {} if written else {"error": faults[0], "exit_code": 1}
+    line = _summary(args.output, result) if written else ""
+    manners.tell(args, line, **_facts(args, job), **done, written=written, faults=faults, **failed)
     for fault in faults:
         print(f"tfstyle: {fault}", file=sys.stderr)
-    return 130 if result is not None and result.interrupted else 1 if faults else 0
+    return ends.INTERRUPTED if result is not None and result.interrupted else 1 if faults else 0
+
+
+def _facts(args, job):
+    """What is known of a run before it starts."""
+    height, width = job.shape
+    files = {name: getattr(args, name) for name in ("checkpoint", "plot", "trace") if getattr(args, name) is not None}
+    return {
+        "input": job.call["content"], "styles": args.style, "output": args.output, "method": "optimize",
+        "preset": args.preset, "width": width, "height": height, "steps": sum(steps for _, _, steps in job.scales),
+        "scales": [{"width": w, "height": h, "steps": steps} for h, w, steps in job.scales],
+        "frames": sum(steps for *_, steps in job.scales) // job.save_every if job.save_every else 0, **files,
+    }
+
+
+def _plan(args, job):
+    """The line of --dry-run."""
+    height, width = job.shape
+    scales = ", ".join(f"{steps} at {w}x{h}" for h, w, steps in job.scales)
+    return f"{args.output}  {width}x{height}  would be painted in at most {scales} steps"
 
 
 def _paint(call, callback):
     """(Result, alpha) of the run; all that TensorFlow has to do with it."""
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # the only one with a GradientTape
-    try:
-        with hushed():
-            import tensorflow as tf
-    except ImportError as error:
-        raise _Failed(f"TensorFlow cannot be imported ({error}); see tfstyle doctor.") from None
+    tf = backend.tensorflow()
     from tfstyle.api import optimize_pictures
     from tfstyle.gatys.record import NonFiniteError
 
     try:
         return optimize_pictures(**call, callback=callback)
     except NonFiniteError as error:
-        raise _Failed(str(error)) from None
+        raise manners.Failed(str(error)) from None
     except (MemoryError, tf.errors.ResourceExhaustedError):
-        raise _Failed("memory ran out; use a smaller --size, or --optimizer adam.") from None
+        raise manners.Failed("memory ran out; use a smaller --size, or --optimizer adam.") from None
 
 
 def _keep(faults, action, *args, **options):
@@ -285,4 +302,5 @@ def _check_outputs(args, shape, others):
     if args.plot is not None:
         outputs.check_plot(args.plot, "--plot")
     if args.save_every is not None:
-        outputs.check_folder(args.frames_dir or os.path.dirname(args.output) or ".", "--frames-dir")
+        folder = args.frames_dir or os.path.dirname(args.output) or "."
+        outputs.check_folder(folder, "--frames-dir", make=not args.dry_run)

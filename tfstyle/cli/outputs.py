@@ -44,8 +44,17 @@ def check_file(path, flag):
     _check_writable(os.path.dirname(target), f"{flag} {path!r}")
 
 
-def check_folder(path, flag):
-    """Makes a folder, unless it is there, and raises `InputError` unless files can be written into it."""
+def check_folder(path, flag, make=True):
+    """Makes a folder, unless it is there, and raises `InputError` unless files can be written into it.
+
+    Args:
+        path: of the folder.
+        flag: that names it.
+        make: False makes none, and looks at what is there of the folders above it.
+    """
+    while not make and path and not os.path.lexists(path):
+        path = os.path.dirname(path)
+    path = path or "."
     try:
         os.makedirs(path, exist_ok=True)
     except OSError as error:

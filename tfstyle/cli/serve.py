@@ -11,17 +11,18 @@ import tempfile
 import tfstyle
 from tfstyle.atomic import replaced
 from tfstyle.checks import InputError, check_number
-from tfstyle.cli import flags
+from tfstyle.cli import flags, manners
 from tfstyle.serving import config
 
 SERVER = "tensorflow_model_server"
-EXAMPLES = """examples:
+FAILED = "there is no server on the PATH, or it cannot be started; else the exit code is the server's"
+EXAMPLES = """The server listens on every address of the machine and asks nobody who they are: keep it behind a \
+firewall. deploy/README.md of the repository has Docker, Docker Compose and Kubernetes.
+
+examples:
   tfstyle serve
   tfstyle serve --models exported --only arbitrary --rest-port 9001 --grpc-port 9000
-  tfstyle serve --dry-run   (prints models.config and the command)
-
-The server listens on every address of the machine and asks nobody who they are: keep it behind a firewall.
-deploy/README.md of the repository has Docker, Docker Compose and Kubernetes.
+  tfstyle serve --dry-run  # prints models.config and the command
 """
 
 
@@ -40,7 +41,7 @@ def add_flags(parser):
         help="compute calls that come together in one go, for arbitrary alone; it has its price, see "
              "deploy/SIZING.md (default: no)")
     add("--config", metavar="DIR", help="folder to write models.config into (default: a temporary one, which stays)")
-    add("--dry-run", action="store_true", help="print models.config and the command, write and start nothing")
+    manners.add_run(parser, quiet="nothing but what the server says")
 
 
 def run(args):
@@ -57,15 +58,27 @@ def run(args):
     models = config.find_models(folder, args.only)
     if args.batching and list(models) != ["arbitrary"]:
         raise InputError("--batching is for the model arbitrary, because gatys is never batched; add --only arbitrary.")
+    facts = {"models": models, "folder": folder, **options}
     if args.dry_run:
-        print(config.models_config(models, folder), end="")
-        print(shlex.join([SERVER, *config.server_flags(args.config or ".", **options)]))
+        text = config.models_config(models, folder)
+        command = [SERVER, *config.server_flags(args.config or ".", **options)]
+        manners.tell(args, f"{text}{shlex.join(command)}", **facts, models_config=text, command=command)
         return 0
     installed = shutil.which(SERVER) is not None
     where = _write(args.config, config.models_config(models, folder if installed else "/models"), args.batching)
     if not installed:
-        return _failed(f"{SERVER} is not on the PATH; Docker has it: {_docker(folder, where, options)}")
-    return _start([SERVER, *config.server_flags(where, **options)], models, options)
+        docker = _docker(folder, where, options)
+        sentence = f"{SERVER} is not on the PATH; Docker has it: {docker}"
+        raise manners.Failed(sentence, **facts, config=where, docker=docker)
+    command = [SERVER, *config.server_flags(where, **options)]
+    manners.tell(args, "", **facts, config=where, command=command)
+    if not args.quiet:
+        named = ", ".join(f"{name} {version}" for name, version in models.items())
+        print(
+            f"tfstyle: {SERVER} serves {named} by REST on port {options['rest_port']} and by gRPC on port "
+            f"{options['grpc_port']}, on every address of this machine.", file=sys.stderr, flush=True,
+        )
+    return _start(command)
 
 
 def _port(flag, text):
@@ -114,20 +127,9 @@ def _docker(folder, where, options):
     )
 
 
-def _start(command, models, options):
+def _start(command):
     """Puts the server in the place of this process, so that it gets the signals and its exit code is ours."""
-    named = ", ".join(f"{name} {version}" for name, version in models.items())
-    print(
-        f"tfstyle: {SERVER} serves {named} by REST on port {options['rest_port']} and by gRPC on port "
-        f"{options['grpc_port']}, on every address of this machine.", file=sys.stderr, flush=True,
-    )
-    sys.stdout.flush()
     try:
         os.execvp(command[0], command)
     except OSError as error:
-        return _failed(f"{SERVER} cannot be started: {error.strerror}.")
-
-
-def _failed(sentence):
-    print(f"tfstyle: {sentence}", file=sys.stderr)
-    return 1
+        raise manners.Failed(f"{SERVER} cannot be started: {error.strerror}.") from None

@@ -7,23 +7,23 @@ import time
 
 from tfstyle import folder
 from tfstyle.checks import InputError, check_choice, check_number
-from tfstyle.cli import flags, outputs
-from tfstyle.cli.chatter import hushed
+from tfstyle.cli import backend, ends, flags, manners, outputs
 from tfstyle.controls import Controls, check_model, check_one_style, check_styles, read_style
 from tfstyle.folder_plan import FORMATS
 
 EXAMPLES = """examples:
   tfstyle stylize photo.jpg painting.jpg -o painted.png
   tfstyle stylize photo.jpg one.jpg two.jpg --weights 0.7 0.3 --strength 0.8 -o painted.jpg
-  tfstyle stylize photo.jpg painting.jpg --size 1024 --style-size 512 -o painted.png   (finer strokes)
-  tfstyle stylize photo.jpg painting.jpg --color luminance -o painted.png              (in the photo's colors)
-  tfstyle stylize photo.jpg one.jpg two.jpg --masks sky.png -o painted.png             (one.jpg in the sky)
+  tfstyle stylize photo.jpg painting.jpg --size 1024 --style-size 512 -o painted.png  # finer strokes
+  tfstyle stylize photo.jpg painting.jpg --color luminance -o painted.png  # in the photo's colors
+  tfstyle stylize photo.jpg one.jpg two.jpg --masks sky.png -o painted.png  # one.jpg in the sky
   tfstyle stylize photo.jpg painting.jpg --texture canvas.jpg -o painted.png
-  tfstyle stylize photo.jpg evening.jpg --photoreal -o painted.png                     (light and palette alone)
-  tfstyle stylize photos/ painting.jpg -o painted/                                     (a folder; run again, it goes on)
+  tfstyle stylize photo.jpg evening.jpg --photoreal -o painted.png  # light and palette alone
+  tfstyle stylize photos/ painting.jpg -o painted/  # a folder; run again, it goes on
   tfstyle stylize photo.jpg painting.jpg --model mine.npz -o painted.png
-  tfstyle stylize photo.jpg --model wave.keras -o painted.png                          (a network of one style)
+  tfstyle stylize photo.jpg --model wave.keras -o painted.png  # a network of one style
 """
+FAILED = "it came to nothing, or some photos of a folder failed and the rest is painted"
 
 _OF_FOLDERS = ("recursive", "overwrite", "format")
 
@@ -38,9 +38,7 @@ def add_flags(parser):
     add("--overwrite", action="store_true", help="paint anew what is there in OUT, which is skipped otherwise")
     add("--format", metavar="{" + ",".join(FORMATS) + "}",
         help="of the pictures in OUT (default: the photo's own, or png where that cannot be written)")
-    add = parser.add_argument_group("the run").add_argument
-    add("--quiet", action="store_true", help="no progress bar and no line at the end")
-    add("--flagfile", metavar="FILE", help="read further flags from a file, one --flag=value to a line")
+    manners.add_run(parser)
     flags.add_settings(parser, Controls)
 
 
@@ -55,33 +53,42 @@ def run(args):
     check_styles(call["weights"], call.get("masks"))
     quality = check_number("--quality", flags.number(args.quality), 1, 100, integer=True)
     if is_folder:
-        return _paint_folder(args, call, quality)
+        return _paint_folder(args, call, controls, quality)
     for name in _OF_FOLDERS:
         if getattr(args, name):
             raise InputError(f"{flags.flag(name)} is for a folder as CONTENT, and {args.content!r} is none.")
-    _check_pictures(args, call, controls)
-    return _paint_picture(args, call, quality)
+    shape = _check_pictures(args, call, controls)
+    return _paint_picture(args, call, controls, shape, quality)
 
 
 # One picture
 
 
-def _paint_picture(args, call, quality):
-    if fault := _unloadable():
-        return _failed(fault)
-    import tensorflow as tf
-
+def _paint_picture(args, call, controls, shape, quality):
+    facts = _facts(args, controls)
+    if args.dry_run:
+        height, width = shape
+        line = f"{args.output}  {width}x{height}  would be painted"
+        manners.tell(args, line, **facts, width=width, height=height)
+        return 0
+    tf = backend.tensorflow()
     from tfstyle import api, images
 
     start = time.perf_counter()
     try:
         painted = api.stylize(args.content, args.style or None, **call)
     except (MemoryError, tf.errors.ResourceExhaustedError):
-        return _failed("memory ran out; use a smaller --size.")
+        raise manners.Failed("memory ran out; use a smaller --size.") from None
     images.write(args.output, painted, quality=quality)
-    if not args.quiet:
-        print(f"{args.output}  {painted.width}x{painted.height}  {time.perf_counter() - start:.1f} s")
+    seconds = time.perf_counter() - start
+    line = f"{args.output}  {painted.width}x{painted.height}  {seconds:.1f} s"
+    manners.tell(args, line, **facts, width=painted.width, height=painted.height, seconds=seconds)
     return 0
+
+
+def _facts(args, controls):
+    return {"input": args.content, "styles": args.style, "output": args.output, "method": "fast",
+            "model": controls.model}
 
 
 def _check_styles(args, controls, texture):
@@ -93,7 +100,7 @@ def _check_styles(args, controls, texture):
 
 
 def _check_pictures(args, call, controls):
-    """Every picture can be read and the result written, and it is none of the inputs."""
+    """Every picture can be read and the result written, and it is none of the inputs; returns (height, width)."""
     from tfstyle import images
 
     photo = images.read(args.content, name="content picture", size=controls.size)
@@ -103,38 +110,55 @@ def _check_pictures(args, call, controls):
     others = flags.check_masks(call, shape, max(1, len(args.style)))
     images.check_output(args.output, shape)
     outputs.check_names((args.content, *args.style, *others), {"--output": args.output})
+    return shape
 
 
 # A folder
 
 
-def _paint_folder(args, call, quality):
+def _paint_folder(args, call, controls, quality):
     if "masks" in call:
         raise InputError("--masks fit one photo, and CONTENT is a folder; paint its photos one by one.")
     if args.format is not None:
         check_choice("--format", args.format, FORMATS)
     options = {name: getattr(args, name) for name in _OF_FOLDERS}
-    job = folder.prepared_folder(args.content, args.style or None, args.output, quality=quality, **options, **call)
+    if args.dry_run:
+        outputs.check_folder(args.output, "--output", make=False)
+    job = folder.prepared_folder(
+        args.content, args.style or None, args.output, quality=quality, make=not args.dry_run, **options, **call
+    )
     start, result, interrupted = time.perf_counter(), job.result, False
+    if args.dry_run:
+        line = f"{args.output}  {result.left} would be painted, {len(result.skipped)} are there already"
+        manners.tell(args, line, **_facts(args, controls), **_of_folder(result))
+        return 0
     if job.todo:
         with _bar(len(job.todo), args.quiet) as tell:
-            if fault := _unloadable():
-                return _failed(fault)
+            backend.tensorflow()
             try:
                 folder.paint_folder(job, tell)
             except KeyboardInterrupt:
                 interrupted = True
-    if not args.quiet:
-        print(f"{args.output}  {_counts(result)}  {time.perf_counter() - start:.1f} s")
+    seconds = time.perf_counter() - start
+    line = f"{args.output}  {_counts(result)}  {seconds:.1f} s"
+    manners.tell(args, line, **_facts(args, controls), **_of_folder(result), interrupted=interrupted, seconds=seconds)
     for photo, sentence in result.failed.items():
         _failed(sentence if photo in sentence else f"{photo}: {sentence}")
     if interrupted:
         how = "the same command without --overwrite" if args.overwrite else "the same command"
         _failed(f"interrupted; {how} goes on with the {result.left} that are left.")
-        return 130
+        return ends.INTERRUPTED
     if result.left:
         return _failed(f"{result.left} pictures were not come to; the same command goes on with them.")
     return 1 if result.failed else 0
+
+
+def _of_folder(result):
+    """What --json tells of a folder's pictures, as tfstyle batch does."""
+    return {
+        "painted": len(result.done), "skipped": len(result.skipped), "left": result.left,
+        "failed": [{"photo": photo, "sentence": sentence} for photo, sentence in result.failed.items()],
+    }
 
 
 def _counts(result):
@@ -167,20 +191,6 @@ def _bar(total, quiet):
 
     with bar:
         yield tell
-
-
-# Both
-
-
-def _unloadable():
-    """Loads TensorFlow; returns a sentence where that fails."""
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # the graphs of the stylizers are its
-    try:
-        with hushed():
-            import tensorflow  # noqa: F401  its import is the question
-    except ImportError as error:
-        return f"TensorFlow cannot be imported ({error}); see tfstyle doctor."
-    return None
 
 
 def _failed(sentence):

@@ -5,11 +5,13 @@ import os
 import sys
 
 from tfstyle.checks import InputError, check_choice
-from tfstyle.cli import flags, outputs
-from tfstyle.cli.chatter import hushed
+from tfstyle.cli import backend, ends, flags, manners, outputs
+from tfstyle.cli.last_words import LastWords
 from tfstyle.cli.train_networks import NETWORKS
 from tfstyle.cli.watch import interrupts
-from tfstyle.train.checkpoint import check_same_run, read_head
+from tfstyle.train import machines
+from tfstyle.train.checkpoint import check_same_run, read_head, read_step
+from tfstyle.train.machines_settings import Machines, check_backend
 from tfstyle.train.settings import run_of
 
 _RESUME = """\
@@ -20,6 +22,8 @@ EXAMPLES = f"""networks, each explained by tfstyle train NETWORK --help:
 
 examples:
 {"".join(network.examples for network in NETWORKS.values())}"""
+FAILED = "it diverged, memory or the disk ran out, or another process of it has ended"
+_ALONE = "not all processes of this training have come; start each of them, with the same --coordinator and --processes."
 
 
 def add_flags(parser):
@@ -41,9 +45,8 @@ def add_flags(parser):
     add("--init", metavar="FILE", help=f"what a new run starts from: {network.init}")
     add("--change", action="store_true", help="go on from WORKDIR's checkpoint with other settings than its run's: "
         "the next stage of a recipe, with the same weights, optimizer and averages")
-    add("--quiet", action="store_true", help="no progress bar and no line at the end")
-    add("--flagfile", metavar="FILE", help="read further flags from a file, one --flag=value to a line")
-    for settings in (network.pace, network.settings):
+    manners.add_run(parser)
+    for settings in (network.pace, Machines, network.settings):
         flags.add_settings(parser, settings)
 
 
@@ -59,16 +62,61 @@ def _named(words):
 
 
 def run(args):
-    """Runs the verb: 0 done, 1 diverged or out of memory, 130 interrupted with a checkpoint."""
+    """Runs the verb: 0 done, 130 interrupted with a checkpoint; 1, diverged or out of memory, is `manners.Failed`."""
     if args.trained != args.named:  # a folder of another network's name came before it
         raise InputError(f"Name the network first: tfstyle train {args.trained} ...")
     network = NETWORKS[args.named]
     settings = network.settings(**flags.given(args, network.settings))
     pace = network.pace(**flags.given(args, network.pace))
+    place = Machines(**flags.given(args, Machines))
+    if place.several:
+        check_backend()
     sets, data = network.read(args, settings)
-    _check_files(args, network, run_of(settings, pace, **data))
+    done = _check_files(args, network, run_of(settings, pace, **data), place)
+    if args.dry_run:
+        left = f"from step {done} to {pace.steps}" if done < pace.steps else f"no further than to step {done}"
+        known = (place.processes, place.process) if place.several else (1, 0)
+        _tell(args, pace, done, f"would be trained {left}", **dict(zip(("processes", "process"), known, strict=True)))
+        return 0
 
-    with interrupts(b"a checkpoint") as interrupt, _progress(pace.steps, args.quiet) as (measured, tell):
+    def work():
+        return _run(args, network, sets, settings, pace, place)
+
+    return _together(place, work) if place.several else work()
+
+
+def _together(place, work):
+    """Runs `work()` as one of several processes: one that fails ends at once, which the others notice."""
+    words = LastWords(_ALONE)
+    words.code = 1
+    try:
+        backend.keras()
+        try:
+            machines.join(place)
+        finally:
+            words.come_before_jax()
+        words.sentence = machines.LOST
+        code = work()
+        words.code = 0  # interrupted or not, all of them end here
+        return code
+    except InputError:
+        words.code = 2
+        raise
+    except KeyboardInterrupt:
+        words.code = ends.INTERRUPTED
+        raise
+    except ends.Ended as end:
+        words.code = end.code
+        raise
+    except Exception as error:
+        if machines.is_lost(error):
+            words.told = True
+            raise manners.Failed(machines.LOST) from None
+        raise
+
+
+def _run(args, network, sets, settings, pace, place):
+    with interrupts(b"a checkpoint") as interrupt, _progress(pace.steps, args, place) as (measured, tell):
 
         def callback(step, values):
             interrupt.started = True
@@ -76,62 +124,75 @@ def run(args):
             return interrupt.asked
 
         try:
-            done, fault = _train(network, sets, args, settings, pace, measured, callback)
+            done = _train(network, sets, args, settings, pace, measured, callback)
         except InputError as error:
             if not interrupt.started:
                 raise
-            done, fault = 0, str(error)  # a disk that is full, not an input
+            _tell_damaged(sets)
+            raise manners.Failed(str(error)) from None  # a disk that is full, not an input
+        except manners.Failed:
+            _tell_damaged(sets)
+            raise
+    damaged, interrupted = _tell_damaged(sets), done < pace.steps
+    line = f"step {done} of {max(done, pace.steps)}{', interrupted' if interrupted else ''}"
+    _tell(args, pace, done, line if machines.first() else "", processes=machines.count(), process=machines.index(),
+          interrupted=interrupted, passed_over=damaged)
+    return ends.INTERRUPTED if interrupted else 0
+
+
+def _tell_damaged(sets):
+    """How many pictures were passed over, having said so."""
     damaged = [sentence for one in sets for sentence in one.damaged.values()]
-    if damaged:
+    if damaged and machines.first():
         print(f"tfstyle: pictures passed over: {len(damaged)}; the first: {damaged[0]}", file=sys.stderr)
-    if fault:
-        print(f"tfstyle: {fault}", file=sys.stderr)
-        return 1
-    interrupted = done < pace.steps
-    if not args.quiet:
-        weights = os.path.join(args.workdir, "weights.npz")
-        print(f"{weights}  step {done} of {max(done, pace.steps)}{', interrupted' if interrupted else ''}")
-    return 130 if interrupted else 0
+    return len(damaged)
 
 
-def _check_files(args, network, run):
-    """Raises `InputError`, before the work, for files that cannot be written or are of another run."""
-    outputs.check_folder(args.workdir, "--workdir")
+def _tell(args, pace, done, line, **facts):
+    """Says what WORKDIR holds, or would; an empty line says nothing to people."""
+    files = {name: os.path.join(args.workdir, name) for name in ("weights.npz", "checkpoint.npz", "log.jsonl")}
+    manners.tell(
+        args, f"{files['weights.npz']}  {line}" if line else "", network=args.named, workdir=args.workdir,
+        weights=files["weights.npz"], checkpoint=files["checkpoint.npz"], log=files["log.jsonl"], step=done,
+        steps=max(done, pace.steps), **facts,
+    )
+
+
+def _check_files(args, network, run, place):
+    """The step at which the run begins; raises `InputError` for files that cannot be written or are of another run."""
+    outputs.check_folder(args.workdir, "--workdir", make=not args.dry_run)
     path = os.path.join(args.workdir, "checkpoint.npz")
-    if os.path.exists(path):
+    if os.path.exists(path) and place.writes:
         check_same_run(path, read_head(path).get("run"), None if args.change else run)
-    elif args.init is not None and args.init not in network.starts and not os.path.isfile(args.init):
+        return read_step(path)
+    if args.init is not None and args.init not in network.starts and not os.path.isfile(args.init):
         raise InputError(f"--init {args.init!r} is neither {', '.join(network.starts)} nor a file; check the path.")
+    return 0
 
 
 def _train(network, sets, args, settings, pace, measured, callback):
-    """(steps done, None or what went wrong in a sentence); all that Keras has to do with it."""
-    try:
-        with hushed():
-            import keras  # noqa: F401  loads the backend, with its chatter
-    except (ImportError, ValueError) as error:  # no such backend, or an unknown name of one
-        return 0, f"Keras cannot be imported ({error}); see tfstyle doctor."
+    """Steps done; all that Keras has to do with it."""
+    backend.keras()
     from tfstyle.train.loop import NonFiniteLoss
 
     try:
-        done = network.train(
+        return network.train(
             sets, args, settings, pace, measured, init=args.init, change=args.change, callback=callback
         )
     except NonFiniteLoss as error:
-        return 0, str(error)
+        raise manners.Failed(str(error)) from None
     except Exception as error:  # each backend has its own class for it
         if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error) or "OOM" in str(error):
-            return 0, "memory ran out; use a smaller batch or smaller crops."
+            raise manners.Failed("memory ran out; use a smaller batch or smaller crops.") from None
         raise
-    return done, None
 
 
 @contextlib.contextmanager
-def _progress(steps, quiet):
+def _progress(steps, args, place):
     """A bar on stderr, if that is a terminal; yields functions for paintings measured and for steps done."""
     from tqdm import tqdm
 
-    bar = tqdm(total=steps, disable=True if quiet else None, desc="loading Keras", dynamic_ncols=True)
+    bar = tqdm(total=steps, disable=True if args.quiet or not place.writes else None, desc="loading Keras", dynamic_ncols=True)
     seen = False
 
     def measured(done, of):

@@ -81,7 +81,7 @@ def _arbitrary_flags(add):
 def _arbitrary_data(args, settings):
     (photos, agreed), paintings = _photographs(args), _pictures("--style-dir", args.style_dir)
     if args.bank is not None:
-        outputs.check_folder(args.bank, "--bank")
+        outputs.check_folder(args.bank, "--bank", make=not args.dry_run)
     return [photos, paintings], agreed | {"paintings": paintings.fingerprint}
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import io
 import os
-import sys
 import time
 
 import numpy as np
@@ -12,16 +11,15 @@ from PIL import Image
 from tfstyle import images
 from tfstyle.atomic import replaced
 from tfstyle.checks import InputError, check_number
-from tfstyle.cli import flags, outputs
-from tfstyle.cli.chatter import hushed
+from tfstyle.cli import backend, flags, manners, outputs
 from tfstyle.translate_settings import TranslateSettings, check_model
 from tfstyle.weights.files import shipped_translations
 
 EXAMPLES = """examples:
-  tfstyle translate photo.jpg --model mine.npz -o painted.png                          (in a random style)
+  tfstyle translate photo.jpg --model mine.npz -o painted.png  # in a random style
   tfstyle translate photo.jpg --model mine.npz --style painting.jpg -o painted.png
   tfstyle translate painting.jpg --model mine.npz --direction b2a -o photo.png
-  tfstyle translate photo.jpg --model mine.npz --random-styles 5 --seed 3 -o out.png   (out-1.png to out-5.png)
+  tfstyle translate photo.jpg --model mine.npz --random-styles 5 --seed 3 -o out.png  # out-1.png to out-5.png
   tfstyle translate photo.jpg --model mine.npz --interpolate one.jpg two.jpg 7 -o out.gif
 """
 MOST = 1000  # pictures of one run
@@ -49,9 +47,7 @@ def add_flags(parser):
     add("--interpolate", nargs=3, metavar=("A", "B", "N"),
         help="so many from that of picture A to that of picture B, both of the target domain; an animation also goes "
              "back")
-    add = parser.add_argument_group("the run").add_argument
-    add("--quiet", action="store_true", help="no line at the end")
-    add("--flagfile", metavar="FILE", help="read further flags from a file, one --flag=value to a line")
+    manners.add_run(parser, quiet="no line at the end")
     flags.add_settings(parser, TranslateSettings)
 
 
@@ -67,12 +63,19 @@ def run(args):
     for path in paths:
         outputs.check_names([args.photo, *references], {"--output": path})
 
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # the graphs of the translator are its
-    try:
-        with hushed():
-            import tensorflow as tf
-    except ImportError as error:
-        return _failed(f"TensorFlow cannot be imported ({error}); see tfstyle doctor.")
+    height, width = photo.rgb.shape[:2]
+    frames = 2 * count - 2 if mode == "interpolate" else count
+    facts = {"input": args.photo, "styles": references, "outputs": paths, "model": args.model,
+             "direction": settings.direction, "width": width, "height": height, "pictures": count}
+    told = paths[0] if len(paths) == 1 else f"{paths[0]} to {paths[-1]}"
+    if len(paths) < count:
+        facts["frames"], told = frames, f"{told}  {frames} pictures of"
+    told += f" {width}x{height}" if len(paths) < count else f"  {width}x{height}"
+    if args.dry_run:
+        manners.tell(args, f"{told}  would be written", **facts)
+        return 0
+
+    tf = backend.tensorflow()
     from tfstyle.translator import Translator
 
     start = time.perf_counter()
@@ -81,16 +84,13 @@ def run(args):
         codes = _codes(translator, settings, seen, count)
         made = [translator.translate(photo, code, direction=settings.direction, size=None) for code in codes]
     except (MemoryError, tf.errors.ResourceExhaustedError):
-        return _failed("memory ran out; use a smaller --size.")
+        raise manners.Failed("memory ran out; use a smaller --size.") from None
     if len(paths) < count:
-        frames = made + made[-2:0:-1] if mode == "interpolate" else made
-        _animate(paths[0], frames, _MILLISECONDS[mode], quality)
-        told = f"{paths[0]}  {len(frames)} pictures of "
+        _animate(paths[0], (made + made[-2:0:-1])[:frames], _MILLISECONDS[mode], quality)
     else:
         _write(paths, made, quality)
-        told = f"{paths[0]}  " if count == 1 else f"{paths[0]} to {paths[-1]}  "
-    if not args.quiet:
-        print(f"{told}{made[0].width}x{made[0].height}  {time.perf_counter() - start:.1f} s")
+    seconds = time.perf_counter() - start
+    manners.tell(args, f"{told}  {seconds:.1f} s", **facts, seconds=seconds)
     return 0
 
 
@@ -178,7 +178,3 @@ def _with_hard_edges(picture):
     pixels[pixels[..., 3] == 0] = 0
     return Image.fromarray(pixels)
 
-
-def _failed(sentence):
-    print(f"tfstyle: {sentence}", file=sys.stderr)
-    return 1

@@ -5,21 +5,18 @@ import dataclasses
 import os
 import sys
 
-from tfstyle.cli import flags, outputs
-from tfstyle.cli.chatter import hushed
+from tfstyle.cli import backend, flags, manners, outputs
 from tfstyle.movie import loop as movie
 from tfstyle.movie.settings import MovieSettings, recipe_fields
 
+FAILED = "done but for what of the video could not be read, or it came to nothing"
 EXAMPLES = """A run that is killed or interrupted leaves OUT.part; the same command goes on from there.
-
-exit codes: 0 done; 1 done but for what of the video could not be read, or came to nothing; 2 bad input or usage,
-nothing was written; 130 interrupted.
 
 examples:
   tfstyle video clip.mp4 painting.jpg -o painted.mp4
   tfstyle video clip.mov one.jpg two.jpg --weights 0.7 0.3 --size 960 --strength 0.8 -o painted.mp4
-  tfstyle video clip.mp4 --model night --stability 0.9 --report -o painted.mp4      (a network of one style)
-  tfstyle video clip.mp4 painting.jpg --method optimize --size 512 -o painted.mp4   (slow: minutes a second)
+  tfstyle video clip.mp4 --model night --stability 0.9 --report -o painted.mp4  # a network of one style
+  tfstyle video clip.mp4 painting.jpg --method optimize --size 512 -o painted.mp4  # slow: minutes a second
 """
 
 
@@ -37,16 +34,14 @@ _RECIPE = _recipe()
 
 def add_flags(parser):
     """Adds the verb's own flags and one for each field of `MovieSettings` and of the recipe of --method optimize."""
-    parser.usage = "tfstyle video IN [STYLE ...] -o OUT [flags]"
-    add = parser.add_argument_group("files").add_argument
-    add("video", metavar="IN", help="video to repaint")
+    parser.usage = "tfstyle video VIDEO [STYLE ...] -o OUT [flags]"
+    add = parser.add_argument_group("pictures").add_argument
+    add("video", metavar="VIDEO", help="video to repaint")
     add("style", metavar="STYLE", nargs="*", default=[],
         help="painting to repaint it after, or several; none for a --model of one style")
     add("-o", "--output", metavar="OUT", required=True, help="video to write (.mp4, .mov, .mkv, .webm)")
     flags.add_weights(add)
-    add = parser.add_argument_group("the run").add_argument
-    add("--quiet", action="store_true", help="no progress bar and no line at the end")
-    add("--flagfile", metavar="FILE", help="read further flags from a file, one --flag=value to a line")
+    manners.add_run(parser)
     flags.add_settings(parser, MovieSettings)
     flags.add_settings(parser, _RECIPE)
 
@@ -58,30 +53,34 @@ def run(args):
     outputs.check_names((args.video, *args.style), {"--output": args.output})
     outputs.check_file(args.output, "--output")
     plan = movie.planned(args.video, args.style or None, args.output, weights=weights, **settings)
+    facts = {"input": args.video, "styles": args.style, "output": args.output, "method": plan.settings.method,
+             "model": plan.settings.model if plan.recipe is None else None}
+    if args.dry_run:
+        height, width = (side + side % 2 for side in plan.shape)
+        many = "" if plan.clip.count is None else f"about {plan.clip.count} frames  "
+        line = f"{args.output}  {width}x{height}  {many}would be painted"
+        manners.tell(args, line, **facts, frames=plan.clip.count, width=width, height=height)
+        return 0
 
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # the graphs of the engines are its
     with _progress(args.quiet) as tell:
-        try:
-            with hushed():
-                import tensorflow as tf
-        except ImportError as error:
-            return _failed(f"TensorFlow cannot be imported ({error}); see tfstyle doctor.")
+        tf = backend.tensorflow()
         from tfstyle.gatys.record import NonFiniteError
 
         try:
             result = movie.paint_plan(plan, tell)
         except NonFiniteError as error:
-            return _failed(str(error))
+            raise manners.Failed(str(error)) from None
         except (MemoryError, tf.errors.ResourceExhaustedError):
-            return _failed("memory ran out; use a smaller --size.")
+            raise manners.Failed("memory ran out; use a smaller --size.") from None
         except KeyboardInterrupt:
             if os.path.isdir(f"{os.path.realpath(args.output)}.part"):
                 print("\ntfstyle: the same command goes on from what is done.", file=sys.stderr)
             raise
-    if not args.quiet:
-        print(_summary(result))
-        for note in result.notes:
-            print(f"tfstyle: {note}", file=sys.stderr)
+    manners.tell(args, _summary(result), **facts, **{
+        name: value for name, value in dataclasses.asdict(result).items() if name != "path"
+    })
+    for note in result.notes if not args.quiet else ():
+        print(f"tfstyle: {note}", file=sys.stderr)
     for fault in result.faults:
         print(f"tfstyle: {fault}", file=sys.stderr)
     return 1 if result.faults else 0
@@ -118,7 +117,3 @@ def _summary(result):
         told.append(f"flicker {result.flicker:.4f} (frame by frame {result.flicker_frame_by_frame:.4f})")
     return "  ".join(told)
 
-
-def _failed(sentence):
-    print(f"tfstyle: {sentence}", file=sys.stderr)
-    return 1

@@ -7,6 +7,8 @@ import sys
 import threading
 import types
 
+from tfstyle.cli.ends import INTERRUPTED, Ended
+
 __all__ = ["interrupts", "parts", "progress", "write_frame"]
 
 _STOPPING = b"\ntfstyle: stopping after this step to write %s; Ctrl-C again quits at once.\n"
@@ -78,12 +80,16 @@ def interrupts(written=b"the picture"):
         Namespace: `asked`, whether the run is to stop; set `started` to True at the first step.
     """
     state = types.SimpleNamespace(asked=False, started=False)
+    told = False
 
     def handle(signum, frame):
+        nonlocal told
         if state.asked or not state.started:
-            # No print: this may have interrupted one. No KeyboardInterrupt: the run would catch it.
-            os.write(2, b"\ntfstyle: interrupted.\n")
-            raise SystemExit(128 + signum)
+            if not told:  # the signal comes anew where the exception was swallowed
+                # No print: this may have interrupted one. No KeyboardInterrupt: the run would catch it.
+                os.write(2, b"\ntfstyle: interrupted.\n")
+            told = True
+            raise Ended(INTERRUPTED)
         state.asked = True
         os.write(2, _STOPPING % written)
 

@@ -61,10 +61,11 @@ class ConditionalInstanceNormalization(kl.Layer):
 
     def build(self, x_shape, code_shape):
         channels = x_shape[-1]
-        small = keras.initializers.VarianceScaling(0.1)
-        self.scale_kernel = self.add_weight((code_shape[-1], channels), small, name="scale_kernel", autocast=False)
+        # One each: an initializer gives the same numbers whenever it is asked.
+        for_scale, for_shift = (keras.initializers.VarianceScaling(0.1) for _ in range(2))
+        self.scale_kernel = self.add_weight((code_shape[-1], channels), for_scale, name="scale_kernel", autocast=False)
         self.scale_bias = self.add_weight((channels,), "ones", name="scale_bias", autocast=False)
-        self.shift_kernel = self.add_weight((code_shape[-1], channels), small, name="shift_kernel", autocast=False)
+        self.shift_kernel = self.add_weight((code_shape[-1], channels), for_shift, name="shift_kernel", autocast=False)
         self.shift_bias = self.add_weight((channels,), "zeros", name="shift_bias", autocast=False)
 
     def call(self, x, code):

@@ -18,7 +18,7 @@ from tfstyle.nets import arbitrary_weights
 from tfstyle.nets.arbitrary import PREDICTOR_LAYERS, ArbitraryConfig, style_predictor, transformer
 from tfstyle.nets.inception import keep_statistics, load_imagenet
 from tfstyle.nets.vgg import vgg
-from tfstyle.train import data, devices, loop
+from tfstyle.train import data, devices, loop, machines
 from tfstyle.train.crops import StyleCrops
 from tfstyle.train.journal import sheet
 from tfstyle.train.settings import ArbitrarySettings, TrainSettings, run_of
@@ -60,7 +60,14 @@ def train_arbitrary(photos, paintings, workdir, settings=ArbitrarySettings(), pa
     if measures:
         folder = bank or workdir / "styles"
         sizes, side = settings.style_sizes, settings.style_crop
-        styles = StyleBank(paintings, folder, sizes, convolutions, side, told=measured)
+        with machines.in_turn() as busy:
+
+            def told_of(done, of):
+                busy()
+                if measured:
+                    measured(done, of)
+
+            styles = StyleBank(paintings, folder, sizes, convolutions, side, told=told_of)
     else:
         styles = StyleCrops(paintings, settings.style_crop, settings.augment)
     devices.share(settings.photos)

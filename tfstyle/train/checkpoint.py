@@ -6,6 +6,7 @@ done, which is the position in the data too, "head" JSON. Both backends read bot
 """
 
 import contextlib
+import io
 import json
 import os
 
@@ -18,9 +19,10 @@ import numpy as np
 
 from tfstyle import atomic
 from tfstyle.checks import InputError
+from tfstyle.train import machines
 from tfstyle.train.settings import BEFORE
 
-__all__ = ["all_finite", "alone_in", "check_same_run", "read_head", "replaced", "restore", "save"]
+__all__ = ["all_finite", "alone_in", "check_same_run", "read_head", "read_step", "replaced", "restore", "save"]
 
 
 @contextlib.contextmanager
@@ -89,7 +91,7 @@ def restore(model, path, run=None):
 
     Args:
         model: a keras.Model whose optimizer is built.
-        path: of the file.
+        path: of the file; where several processes train together, process 0 reads it for all.
         run: as for `save`; None asks for no agreement.
 
     Returns:
@@ -98,14 +100,16 @@ def restore(model, path, run=None):
     Raises:
         InputError: damaged, of another run, or of a network of another shape.
     """
-    head = read_head(path)
-    check_same_run(path, head.get("run"), run)
-    try:
-        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:  # np.load leaves damaged ones open
-            arrays = {name: file[name] for name in file.files}
-        step = int(arrays["step"])
-    except Exception:  # damaged archives fail in every way there is
-        raise _damaged(path) from None
+    with _opened_by_first(path) as raw:
+        head = _head(path, raw)
+        check_same_run(path, head.get("run"), run)
+        try:
+            raw.seek(0)
+            with np.load(raw, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            step = int(arrays["step"])
+        except Exception:  # damaged archives fail in every way there is
+            raise _damaged(path) from None
     for kind, variables in _variables(model):
         held = sum(name.startswith(f"{kind}/") for name in arrays)
         for i, variable in enumerate(variables):
@@ -124,17 +128,14 @@ def read_head(path):
     Raises:
         InputError: missing, damaged, or no checkpoint of a training.
     """
-    try:
-        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-            if "step" not in file.files or "model/0" not in file.files:
-                raise InputError(f"{path} is no checkpoint of a training; name another file or workdir.")
-            return json.loads(bytes(file["head"])) if "head" in file.files else {}
-    except InputError:
-        raise
-    except FileNotFoundError:
-        raise InputError(f"There is no checkpoint {path}; check the path.") from None
-    except Exception:
-        raise _damaged(path) from None
+    with _opened(path) as raw:
+        return _head(path, raw)
+
+
+def read_step(path):
+    """Steps done of a checkpoint that `read_head` has read."""
+    with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
+        return int(file["step"])
 
 
 def check_same_run(path, found, wanted):
@@ -150,6 +151,39 @@ def check_same_run(path, found, wanted):
                 f"{path} is of a run in which {name} was {had}, not {wanted[name]}; repeat that run's flags, "
                 "give --change to go on otherwise, or begin in another workdir."
             )
+
+
+def _opened(path):
+    try:
+        return open(path, "rb")
+    except FileNotFoundError:
+        raise InputError(f"There is no checkpoint {path}; check the path.") from None
+    except OSError:
+        raise _damaged(path) from None
+
+
+def _opened_by_first(path):
+    """The file as process 0 finds it, where several train together: the others may have no such folder."""
+    if machines.count() == 1:
+        return _opened(path)
+
+    def read():
+        with _opened(path) as raw:
+            return raw.read()
+
+    return io.BytesIO(machines.from_first(read))
+
+
+def _head(path, raw):
+    try:
+        with np.load(raw, allow_pickle=False) as file:  # np.load leaves damaged ones open
+            if "step" not in file.files or "model/0" not in file.files:
+                raise InputError(f"{path} is no checkpoint of a training; name another file or workdir.")
+            return json.loads(bytes(file["head"])) if "head" in file.files else {}
+    except InputError:
+        raise
+    except Exception:
+        raise _damaged(path) from None
 
 
 def _variables(model):

@@ -1,10 +1,11 @@
-"""What the device under Keras is good at: compiling, bfloat16, and being several."""
+"""What the device under Keras is good at: compiling, bfloat16, and being several, on one machine or on many."""
 
 import os
 
 import keras
 
 from tfstyle.checks import InputError
+from tfstyle.train import machines
 
 __all__ = ["compiles", "convolutions", "on_accelerator", "readers", "share"]
 
@@ -54,24 +55,22 @@ def share(photos):
     """From here on, several devices of JAX share every batch: each holds all weights and a part of the pictures.
 
     Args:
-        photos: photographs in a batch.
+        photos: photographs in a batch, of all processes together.
 
     Returns:
-        Number of devices, 1 where there is nothing to share.
+        Number of devices in all processes, 1 where there is nothing to share.
 
     Raises:
         InputError: the photographs cannot be dealt out evenly.
     """
     if keras.backend.backend() != "jax":
         return 1
-    import jax
-
-    count = len(jax.devices())
-    if count > 1:
-        if photos % count:
-            raise InputError(f"photos must be a multiple of the {count} devices; received {photos}.")
-        keras.distribution.set_distribution(keras.distribution.DataParallel())
-    return count
+    names = machines.devices()
+    if len(names) > 1:
+        if photos % len(names):
+            raise InputError(f"photos must be a multiple of the {len(names)} devices; received {photos}.")
+        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=names))
+    return len(names)
 
 
 def _jax_bfloat16():

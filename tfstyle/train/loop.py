@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import contextlib
 import itertools
 import math
 import pathlib
@@ -11,7 +12,7 @@ import keras
 import numpy as np
 
 from tfstyle import atomic
-from tfstyle.train import checkpoint, devices
+from tfstyle.train import checkpoint, devices, machines
 from tfstyle.train.journal import Journal
 from tfstyle.train.settings import TrainSettings
 
@@ -20,6 +21,8 @@ __all__ = [
 ]
 
 CHECKPOINT = "checkpoint.npz"
+# Of the settings that a resumed run may change, those by which processes know what comes in which step.
+_IN_STEP = ("steps", "log_every", "preview_every", "checkpoint_every")
 
 
 class NonFiniteLoss(ArithmeticError):
@@ -41,6 +44,9 @@ def train(model, batches, settings, workdir, *, run=None, change=False, optimize
           export=None, told=None, callback=None):
     """Trains `model`, going on from the checkpoint in `workdir` if there is one.
 
+    Where several processes train as one (`tfstyle.train.machines`), all call this alike. Each draws every batch and
+    keeps its part; all show, export and compute alike, and process 0 writes.
+
     Args:
         model: a keras.Model with `compute_loss` and a Mean in `trackers` for each term; it is compiled here.
         batches: batches[step] -> what `model` is called with; the same for the same step in every run, and safe to
@@ -55,7 +61,8 @@ def train(model, batches, settings, workdir, *, run=None, change=False, optimize
             end; the picture that it returns, if any, is kept.
         export: called with the model holding the averaged weights before every checkpoint.
         told: called with every line of the log, a dict: step, seconds a step, learning_rate, loss and terms.
-        callback: called after every step with (steps done, {"loss" and terms}); True stops with a checkpoint.
+        callback: called after every step with (steps done, {"loss" and terms}); True stops with a checkpoint, in one
+            process all of them.
 
     Returns:
         Number of steps done: `settings.steps`, or less where `callback` stopped the run.
@@ -66,34 +73,42 @@ def train(model, batches, settings, workdir, *, run=None, change=False, optimize
             refuses.
     """
     workdir = pathlib.Path(workdir)
-    workdir.mkdir(parents=True, exist_ok=True)
-    with checkpoint.alone_in(workdir):
+    alone = contextlib.nullcontext()
+    if machines.first():
+        workdir.mkdir(parents=True, exist_ok=True)
+        alone = checkpoint.alone_in(workdir)
+    with alone:
+        machines.check_alike((run or {}) | {name: getattr(settings, name) for name in _IN_STEP})
         return _train(model, batches, settings, workdir, run, change, optimizer, start, preview, export, told, callback)
 
 
 def _train(model, batches, settings, workdir, run, change, optimizer, start, preview, export, told, callback):
-    for left in workdir.glob(atomic.LEFT):  # half-written when a run was killed
-        left.unlink(missing_ok=True)
-    path = workdir / CHECKPOINT
+    path, journal, stopped = workdir / CHECKPOINT, None, False
+    if machines.first():
+        for left in workdir.glob(atomic.LEFT):  # half-written when a run was killed
+            left.unlink(missing_ok=True)
     done, pending = _prepared(model, settings, path, None if change else run, start, optimizer)
-    line, journal, stopped = _Line(pending), Journal(workdir, done), False
+    line = _Line(pending)
+    if machines.first():
+        journal = Journal(workdir, done)
     ready = _ahead(batches, done, settings.steps, devices.readers(settings.workers))
     try:
         while done < settings.steps and not stopped:
             began = time.perf_counter()
-            batch = next(ready)
-            model.reset_metrics()
+            batch = machines.part(next(ready))
+            _reset_metrics(model)
             values = {name: float(value) for name, value in model.train_on_batch(batch, return_dict=True).items()}
             done += 1
             _check_finite(values, done, path)
             line.add(values, time.perf_counter() - began)
-            stopped = bool(callback and callback(done, values))
+            stopped = machines.any_of(callback and callback(done, values))
             last = done == settings.steps
             if last or done % settings.log_every == 0:
                 whole = line.taken(done, float(model.optimizer.learning_rate))
-                journal.line(whole)
-                if told:
-                    told(whole)
+                if journal:
+                    journal.line(whole)
+                    if told:
+                        told(whole)
             shows = preview and (last or done % settings.preview_every == 0)
             keeps = last or stopped or done % settings.checkpoint_every == 0
             if (shows or keeps) and not checkpoint.all_finite(model):
@@ -101,13 +116,12 @@ def _train(model, batches, settings, workdir, run, change, optimizer, start, pre
             if shows:
                 _show(model, preview, journal, done)
             if keeps:  # last of all: what a checkpoint has seen is complete, and the rest is done again
-                if export:
-                    with averaged(model):
-                        export(model)
-                checkpoint.save(model, done, path, run=run, pending=line.pending())
+                _keep(model, done, path, export, run, line.pending())
     finally:
         ready.close()
-        journal.close()
+        if journal:
+            journal.close()
+    machines.all_have_come()  # nobody leaves before the last checkpoint is there
     return done
 
 
@@ -119,7 +133,8 @@ class averaged:
 
     def __enter__(self):
         # Copies: under JAX a plain conversion would look into a buffer that may be given away.
-        self._kept = [keras.ops.convert_to_numpy(v).copy() for v in self._model.trainable_variables]
+        # Not to NumPy: processes that train together would compare every array that they put back.
+        self._kept = [keras.ops.copy(v) for v in self._model.trainable_variables]
         self._model.optimizer.finalize_variable_values(self._model.trainable_variables)
 
     def __exit__(self, *_):
@@ -149,7 +164,7 @@ def is_checkpoint(path):
 def _prepared(model, settings, path, run, start, optimizer=optimizer):
     """Compiles and restores; returns (steps done, what the log had pending)."""
     _compile(model, settings, optimizer)
-    if path.exists():
+    if machines.from_first(lambda: b"" if path.exists() else None) is not None:
         return checkpoint.restore(model, path, run)
     if start:
         start(model)
@@ -162,11 +177,29 @@ def _compile(model, settings, optimizer=optimizer):
     model.optimizer.build(model.trainable_variables)
 
 
+def _reset_metrics(model):
+    """As `model.reset_metrics`, whose zeros processes that train together would compare one by one."""
+    if machines.count() == 1:
+        model.reset_metrics()
+        return
+    for variable in model.metrics_variables:
+        variable.assign(keras.ops.zeros_like(variable.value))
+
+
 def _show(model, preview, journal, done):
     with averaged(model):
         picture = preview(model, done)
-    if picture is not None:
+    if journal and picture is not None:
         journal.picture(picture, done)
+
+
+def _keep(model, done, path, export, run, pending):
+    if export:
+        with averaged(model):
+            if machines.first():
+                export(model)
+    if machines.first():
+        checkpoint.save(model, done, path, run=run, pending=pending)
 
 
 def _check_finite(values, step, path):

@@ -115,10 +115,10 @@ class StyleBank:
             return [tuple(view) for view in found["views"]]
         if next(self._folder.glob("grams-*.npy"), None):
             raise InputError(f"{self._folder} holds figures of nobody knows which paintings; delete it or name another.")
-        if told:
-            told(0, len(pictures))
         views = []
         for index in range(len(pictures)):
+            if told and index % SHARD == 0:
+                told(0, len(pictures))
             try:
                 short = min(pictures[index].shape[:2])
             except InputError as error:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tfstyle.cli.chatter import _DONE, sieve
+from tfstyle.chatter import _DONE, sieve
 
 CHATTER = (
     b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
@@ -40,7 +40,7 @@ def loaded(tmp_path, ending, before="", env=""):
 import os, sys
 {env}
 sys.path.insert(0, {str(tmp_path)!r})
-from tfstyle.cli.chatter import hushed
+from tfstyle.chatter import hushed
 {before}
 with hushed():
     import tensorflow
@@ -82,3 +82,16 @@ def test_level_0_tells_everything(tmp_path, level, told):
 @pytest.mark.parametrize("before", ["import subprocess\nsys.executable = '/gone/python'"])
 def test_without_another_process_there_is_chatter_but_no_failure(tmp_path, before):
     assert loaded(tmp_path, "", before=before) == (0, b"3\n", CHATTER + NEWS + b"after\n")
+
+
+@pytest.mark.slow
+def test_in_a_notebook_a_public_name_loads_tensorflow_in_silence():
+    code = """
+import sys, types
+sys.modules["ipykernel"] = types.ModuleType("ipykernel")
+import tfstyle
+tfstyle.stylize
+assert "tensorflow" in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    assert done.stderr == b""

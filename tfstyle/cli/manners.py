@@ -1,0 +1,89 @@
+"""What all verbs have in common: --quiet, --json, --dry-run and --flagfile, and how they tell what they have done."""
+
+import contextlib
+import json
+import math
+import os
+import sys
+
+__all__ = ["Failed", "add_run", "document", "one_document", "tell"]
+
+
+class Failed(Exception):
+    """A run that came to nothing through no fault of its command line: one sentence, exit code 1.
+
+    Attributes:
+        facts: for programs, beside the sentence.
+    """
+
+    def __init__(self, sentence, **facts):
+        super().__init__(sentence)
+        self.facts = facts
+
+
+def add_run(parser, quiet="no progress bar and no line at the end", dry_run=True):
+    """Adds the section "the run" to a verb's help.
+
+    Args:
+        parser: of the verb.
+        quiet: what --quiet does.
+        dry_run: whether there is anything to write or to start, and so --dry-run.
+
+    Returns:
+        The section's `add_argument`, for flags of the verb's own.
+    """
+    add = parser.add_argument_group("the run").add_argument
+    add("--quiet", action="store_true", help=quiet)
+    add("--json", action="store_true", help="print one JSON document on stdout instead of lines")
+    if dry_run:
+        add("--dry-run", action="store_true", help="check everything, say what would be done, and do nothing")
+    add("--flagfile", metavar="FILE", help="read further flags from a file, one --flag=value to a line")
+    return add
+
+
+def tell(args, line, **facts):
+    """Prints on stdout what has been done, or would be.
+
+    Args:
+        args: of the verb, with `json` and `quiet`.
+        line: for people, or several; not with --quiet, nor if it is empty.
+        **facts: for programs: with --json, they are printed as one document, --quiet or not. With --dry-run,
+            "dry_run": true comes before them.
+    """
+    if args.json:
+        if getattr(args, "dry_run", False):
+            facts = {"dry_run": True} | facts
+        if "seconds" in facts:
+            facts["seconds"] = round(float(facts["seconds"]), 3)
+        args.told = True
+        print(document(facts), file=getattr(args, "stdout", None), flush=True)
+    elif line and not args.quiet:
+        print(line)
+
+
+def document(facts):
+    """Facts as JSON: paths as text, arrays' numbers as numbers, and null for what is no finite number."""
+    return json.dumps(_plain(facts), indent=1, allow_nan=False)
+
+
+@contextlib.contextmanager
+def one_document(args):
+    """With --json, leads whatever else is printed to stderr, such as a library's word on what it fetches."""
+    if not args.json:
+        yield
+        return
+    args.stdout = sys.stdout
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "tolist"):  # an array, or a number out of one
+        return _plain(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value
