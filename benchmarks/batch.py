@@ -4,10 +4,10 @@
     python benchmarks/batch.py --count 200 --cases loop ray-2x1
     python benchmarks/batch.py --plan 1000000       how long a pattern takes to find so many (empty) files, instead
 
-`ray-AxC` is Ray on this machine with A actors of C cores. `start_s` goes by from the command to the first picture known,
-`rate` is pictures a second from there to the last one, `cpu_s` the processor time that a picture takes from there on,
-which other work on the machine changes less. `actor_mib` is the most memory that a process that paints has had, without
-what it shares with others. Ray lowers the priority of its workers by default; here they have everyone's.
+`ray-AxC` is Ray on this machine with A actors of C cores. `start_s` goes by from the command to the first picture
+known, `rate` is pictures a second from there to the last one, `cpu_s` the processor time of a picture from there on,
+which other work on the machine changes less. `actor_mib` is the most memory that a process that paints has had,
+without what it shares with others. Ray lowers the priority of its workers by default; here they have everyone's.
 """
 
 import argparse

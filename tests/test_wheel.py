@@ -31,6 +31,8 @@ def test_the_wheel_stylizes_a_picture_outside_the_checkout(tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     assert any(name.endswith("LICENSE") for name in names) and any(name.endswith("NOTICE") for name in names)
+    inside = {"page.css", "page.js", "example.jpg", "styles/swirl.jpg", "photos/coffee.jpg", "learned/night.jpg"}
+    assert {f"tfstyle/web/{name}" for name in inside} <= set(names)
     assert not any(name.startswith(("tests", "benchmarks", "examples")) for name in names)
 
     subprocess.run([*pip, "install", "-q", "--no-deps", "--target", tmp_path / "site", wheel], check=True)

@@ -77,8 +77,9 @@ def test_json(photos, painting, capsys):
     assert facts.pop("seconds") >= 0
     sentence = facts["failed"][0].pop("sentence")
     assert facts == {
-        "input": "photos/**/*.png", "styles": ["paint.png"], "output": "out", "manifest": "out/manifest.jsonl", "pictures": 4, "painted": 3, "skipped": 0, "tried_again": 0,
-        "failed": [{"photo": "photos/b.png"}], "left": 0, "interrupted": False,
+        "input": "photos/**/*.png", "styles": ["paint.png"], "output": "out", "manifest": "out/manifest.jsonl",
+        "pictures": 4, "painted": 3, "skipped": 0, "tried_again": 0, "failed": [{"photo": "photos/b.png"}], "left": 0,
+        "interrupted": False,
     }
     assert told.err == f"tfstyle: {sentence}\n" and sentence.startswith("content picture 'photos/b.png' is in no ")
 

@@ -14,8 +14,8 @@ from tfstyle.controls import Controls, check_model, check_one_style
 from tfstyle.folder_plan import FORMATS
 
 FAILED = "some pictures failed, the rest is painted"
-EXAMPLES = """OUT_DIR/manifest.jsonl says what has become of each picture. The same command goes on with what is not
-there yet, and tries again what has failed. Quote the pattern, which the shell would take apart.
+EXAMPLES = """OUT_DIR/manifest.jsonl says what has become of each picture. The same command tries again what has failed.
+Quote the pattern, which the shell would take apart.
 
 examples:
   tfstyle batch 'photos/**/*.jpg' painting.jpg -o painted/
@@ -101,8 +101,9 @@ def _facts(args, job):
     """What --json tells."""
     result = job.result
     return {
-        "input": args.pattern, "styles": args.style, "output": args.output, "manifest": os.path.join(args.output, NAME), "pictures": len(job.plan.pairs),
-        "painted": len(result.done), "skipped": len(result.skipped), "tried_again": job.retried,
+        "input": args.pattern, "styles": args.style, "output": args.output,
+        "manifest": os.path.join(args.output, NAME), "pictures": len(job.plan.pairs), "painted": len(result.done),
+        "skipped": len(result.skipped), "tried_again": job.retried,
         "failed": [{"photo": photo, "sentence": sentence} for photo, sentence in result.failed.items()],
         "left": result.left,
     }

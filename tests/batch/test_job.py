@@ -1,0 +1,296 @@
+"""Batches in one process: what is painted, what is gone on with, and what is refused."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tfstyle
+from tfstyle import folder
+from tfstyle.batch.job import paint_batch, prepared_batch, stylize_batch
+from tfstyle.batch.manifest import read_manifest
+from tfstyle.batch.settings import RaySettings
+from tfstyle.batch.worker import Order, Worker, versions
+from tfstyle.folder import FolderResult
+
+OURS = {"model": "network.npz", "precision": "float32", "size": 32}
+RESULTS = ["a.jpg", "b.gif.png", "b.png", "in/a.jpg", "in/deep/c.webp"]
+MANIFEST = "manifest.jsonl"
+
+
+def run(output="out", style="paint.png", pattern="photos", **options):
+    return stylize_batch(pattern, style, output, **(OURS | options))
+
+
+def states(lines):
+    return [(line["photo"], line["state"]) for line in lines]
+
+
+def test_all_in_a_folder(here, listed, quick, manifest):
+    assert run() == FolderResult([f"out/{name}" for name in RESULTS], [], {}, 0)
+    assert listed("out") == sorted([*RESULTS, MANIFEST])
+    head, lines = manifest("out")
+    assert head["version"] == tfstyle.__version__ and head["settings"]["size"] == 32 and len(head["styles"][0]) == 64
+    assert [line["result"] for line in lines] == RESULTS and {line["state"] for line in lines} == {"done"}
+    assert all(line["seconds"] >= 0 and line["sentence"] is None for line in lines)
+
+
+def test_as_alone(here):
+    run(pattern="photos/**/a.jpg", format="png", strength=0.6)
+    for photo in ("a", "in/a"):
+        wanted = tfstyle.stylize(f"photos/{photo}.jpg", "paint.png", **OURS, strength=0.6)
+        with Image.open(f"out/{photo}.png") as image:
+            np.testing.assert_array_equal(np.asarray(image), np.asarray(wanted))
+
+
+# Going on
+
+
+def test_the_same_call_goes_on(here, quick, manifest):
+    run()
+    os.remove("out/in/a.jpg")
+    result = run()
+    assert result.done == ["out/in/a.jpg"] and len(result.skipped) == 4 and len(quick) == 6
+    assert len(manifest("out")[1]) == 6
+    assert run().done == [] and len(quick) == 6
+
+
+def test_what_has_failed_is_tried_again(here, quick, manifest):
+    good = (here / "photos" / "b.png").read_bytes()
+    (here / "photos" / "b.png").write_bytes(b"no picture")
+    result = run()
+    assert list(result.failed) == ["photos/b.png"] and len(result.done) == 4
+    told = {line["photo"]: line["sentence"] for line in manifest("out")[1]}
+    assert told == dict.fromkeys(("a.jpg", "b.gif", "in/a.jpg", "in/deep/c.webp")) | {
+        "b.png": result.failed["photos/b.png"]
+    }
+    (here / "photos" / "b.png").write_bytes(good)
+    job = prepared_batch("photos", "paint.png", "out", **OURS)
+    assert job.retried == 1 and job.todo == [("b.png", "b.png")]
+    assert paint_batch(job).done == ["out/b.png"]
+    assert states(manifest("out")[1])[-1] == ("b.png", "done")
+
+
+def test_new_pictures_are_found(here, quick):
+    run()
+    Image.new("RGB", (20, 20)).save("photos/new.png")
+    assert run().done == ["out/new.png"]
+
+
+def test_what_was_written_and_not_noted_is_noted(here, quick, manifest):
+    """As when the command is killed between a picture and its line; or the pictures come from elsewhere."""
+    run()
+    path = here / "out" / MANIFEST
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-2]) + b'{"photo": "in/a')
+    assert run().done == [] and len(quick) == 5
+    lines = manifest("out")[1]
+    assert sorted(states(lines)) == sorted((photo, "done") for photo in ("a.jpg", "b.gif", "b.png", "in/a.jpg",
+                                                                       "in/deep/c.webp"))
+    assert lines[-1]["seconds"] is None
+
+
+def test_what_a_kill_has_left_is_removed(here, quick, listed):
+    os.makedirs("out/in")
+    for path in ("out/.tfstyle-0123456789abcdef.png", "out/in/.tfstyle-0123456789abcdef.jpg", "out/mine.txt"):
+        (here / path).write_bytes(b"half")
+    run()
+    assert listed("out") == sorted([*RESULTS, MANIFEST, "mine.txt"])
+
+
+@pytest.mark.parametrize(("change", "named"), [
+    ({"size": 48}, "setting of size (32, and now 48)"),
+    ({"style": "other.png"}, "style;"),
+    ({"style": ["paint.png", "other.png"]}, "style;"),
+    ({"texture": "other.png"}, "setting of texture (none, and now "),
+    ({"quality": 90}, "setting of quality (95, and now 90)"),
+    ({"format": "png"}, "setting of format (none, and now png)"),
+    ({"pattern": "photos/*"}, "pattern"),
+])
+def test_another_style_or_setting_is_refused(here, quick, refusal, listed, change, named):
+    run()
+    before = (here / "out" / MANIFEST).read_bytes()
+    assert refusal(run, **change).startswith(f"out holds pictures of another {named}")
+    assert (here / "out" / MANIFEST).read_bytes() == before and len(quick) == 5
+
+
+def test_the_same_style_by_another_name(here, quick):
+    run()
+    os.rename("paint.png", "renamed.png")
+    assert len(run(style="renamed.png").skipped) == 5
+    assert len(run(style=(here / "renamed.png").read_bytes()).skipped) == 5
+
+
+def test_another_network_of_the_same_name_is_refused(here, quick, refusal):
+    run()
+    with open("network.npz", "ab") as file:
+        file.write(b"\0")
+    assert "another setting of model_sha256" in refusal(run)
+
+
+def test_overwriting_that_was_stopped_goes_on_with_the_rest(here, quick):
+    """What lies there of the old style does not pass for the new."""
+    run()
+    result = run(style="other.png", overwrite=True, callback=lambda result: len(result.done) == 1)
+    assert result.left > 0
+    again = run(style="other.png")
+    assert sorted(again.done + again.skipped) == sorted(f"out/{name}" for name in RESULTS)
+    assert len(again.skipped) == len(result.done) and len(quick) == 10
+    assert read_manifest("out")[0]["overwrite"] is True
+
+
+# Stopping
+
+
+def test_a_callback_sees_what_is_done_and_stops_it(here, quick):
+    for number in range(30):
+        os.link("photos/b.png", f"photos/x{number:02}.png")
+    told = []
+    result = run(callback=lambda result: told.append((len(result.done), result.left)) or len(told) == 2)
+    assert told[:2] == [(1, 34), (2, 33)] and 0 < result.left < 33
+    assert len(run().done) == result.left
+
+
+def test_a_full_disk_stops_it(here, monkeypatch, quick):
+    for number in range(30):
+        os.link("photos/b.png", f"photos/x{number:02}.png")
+
+    def replace(source, target):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", replace)
+    result = run()
+    assert result.left and result.failed and not result.done
+    monkeypatch.undo()
+    os.chdir(here)
+
+
+def test_a_defect_is_not_swallowed(here, monkeypatch):
+    monkeypatch.setattr(folder, "_painter", lambda painting: lambda photo: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run()
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(("change", "sentence"), [
+    ({"style": "pain.png"}, "style picture 'pain.png' does not exist; did you mean 'paint.png'?"),
+    ({"style": None}, "There is no style picture; give one or more."),
+    ({"masks": ["a.png"]}, "masks fit one photo; leave them out, or stylize the photos of the folder one by one."),
+    ({"format": "gif"}, "format must be one of "),
+    ({"stregth": 1}, "setting must be one of "),
+    ({"actors": (3, 2)}, "actors must be one number, or the fewest and the most; received '3,2'."),
+    ({"actors": ()}, "actors must be one number, or the fewest and the most; received ''."),
+    ({"actors": 0}, "actors must be a whole number of at least 1; received 0."),
+    ({"cpus": 0}, "cpus must be a number from 0.01 to 1024; received 0."),
+    ({"output": "paint.png/out"}, "output 'paint.png/out' cannot be made (Not a directory); choose another place."),
+])
+def test_refusals(here, refusal, change, sentence):
+    assert refusal(run, **change).startswith(sentence)
+    assert not os.path.exists("out")
+
+
+@pytest.mark.parametrize(("address", "sentence"), [
+    ("somewhere", "ray_address must be auto, local, HOST:PORT or ray://HOST:PORT; received 'somewhere'."),
+    ("ray://:10001", "ray_address must be auto, local, HOST:PORT or ray://HOST:PORT; received 'ray://:10001'."),
+    ("127.0.0.1:99999", "ray_address must be auto, local, HOST:PORT or ray://HOST:PORT; received '127.0.0.1:99999'."),
+    ("127.0.0.1:1", "No Ray cluster answers at 127.0.0.1:1 (Connection refused); start one, or name its address."),
+])
+def test_addresses(here, refusal, monkeypatch, address, sentence):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    assert refusal(run, ray_address=address) == sentence
+    assert not os.path.exists("out")
+
+
+def test_what_answers_is_something_else(here, refusal, monkeypatch):
+    import http.server
+    import threading
+
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as server:
+        server.RequestHandlerClass.log_message = lambda *args: None
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        told = refusal(run, ray_address=f"127.0.0.1:{server.server_port}")
+        server.shutdown()
+        thread.join()
+    assert told == f"What answers at 127.0.0.1:{server.server_port} is no Ray cluster; start one, or name its address."
+
+
+def test_without_ray(here, refusal, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert refusal(run, ray_address="auto") == "ray_address needs Ray: pip install 'tfstyle[ray]'."
+
+
+# What an actor does, without Ray
+
+
+@pytest.fixture
+def order(here, monkeypatch):
+    """An `Order`, and an environment that an actor may change."""
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "TF_FORCE_GPU_ALLOW_GROWTH"):
+        monkeypatch.setenv(name, "1")
+    os.mkdir("out")
+    painting = prepared_batch("photos", "paint.png", "out", **OURS).painting
+    return Order(painting, str(here / "photos"), str(here / "out"), 3, versions())
+
+
+def lines_of(worker, *pairs):
+    return [json.loads(line) for line in worker({"pair": np.array([*map(json.dumps, pairs)], object)})["line"]]
+
+
+def test_a_worker(order, quick):
+    with open("photos/bad\udcff.png", "wb") as file:
+        file.write(b"no picture")
+    os.remove("paint.png")  # an actor reads no style
+    worker = Worker(order)
+    assert os.environ["TF_NUM_INTRAOP_THREADS"] == os.environ["TF_NUM_INTEROP_THREADS"] == "3"
+    told = lines_of(worker, ("a.jpg", "a.png"), ("bad\udcff.png", "bad.png"))
+    assert sorted(states(told)) == [("a.jpg", "done"), ("bad\udcff.png", "failed")] and os.listdir("out") == ["a.png"]
+    assert any("is in no picture format" in (line["sentence"] or "") for line in told)
+
+
+def test_a_worker_whose_disk_is_full_says_so(order, quick, monkeypatch):
+    def replace(source, target):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", replace)
+    told = lines_of(Worker(order), ("a.jpg", "a.png"))
+    assert [line["state"] for line in told] == ["failed", "full"]
+
+
+@pytest.mark.parametrize("fault", ["folder", "version", "network"])
+def test_a_worker_that_cannot_paint_says_why(order, here, monkeypatch, fault):
+    wanted = "There is no model 'network.npz'"
+    if fault == "folder":
+        os.rename("photos", "elsewhere")
+        wanted = f"there is no folder {str(here / 'photos')!r}; mount the disk of the pictures at the same place."
+    elif fault == "version":
+        order.versions["keras"] = "2.0"
+        wanted = f"it has keras {versions()['keras']}, and the command that was given 2.0; install one version."
+    else:
+        os.remove("network.npz")
+    (line,) = lines_of(Worker(order), ("a.jpg", "a.png"))
+    assert line["state"] == "refused" and wanted in line["sentence"] and line["sentence"].endswith(".")
+    assert " cannot paint: " in line["sentence"]
+
+
+def test_threads():
+    assert [RaySettings(cpus=cpus).threads for cpus in (0.5, 1, 2.7, 4)] == [1, 1, 2, 4]
+
+
+def test_light(here, quick):
+    run()
+    code = f"""
+import sys
+import tfstyle
+result = tfstyle.stylize_batch("photos", "paint.png", "out", **{OURS})
+print(len(result.skipped), [name for name in ("tensorflow", "keras", "ray") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.stdout == "5 []\n", done.stderr

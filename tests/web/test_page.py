@@ -1,0 +1,236 @@
+"""The page in a real browser: Chromium of the system, led by Playwright."""
+
+import json
+import os
+import pathlib
+import signal
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfstyle import images
+
+pytestmark = pytest.mark.slow
+
+
+def apart(one, other):
+    """Mean difference of two pictures of one size, in 0..255."""
+    return float(np.abs(np.float32(one) - np.float32(other)).mean())
+
+
+def test_a_photo_is_painted_and_taken_home(visitor, files, tmp_path):
+    me = visitor()
+    me.given("photo", files["photo"])
+    me.given("style", files["style"])
+    me.more()
+    me.set("size", 96)
+    first = me.painted()
+    assert first.size == (96, 71) and me.until("Done")
+    assert apart(first, images.to_pil(images.read(files["photo"], size=96).rgb)) > 10
+    me.set("strength", 0.25)
+    weaker = me.painted()
+    assert apart(first, weaker) > 5
+    me.page.check("#color input[value=luminance]")
+    assert apart(weaker, me.painted()) > 1
+    for kind, form in (("png", "PNG"), ("jpeg", "JPEG")):
+        with me.page.expect_download() as download:
+            me.page.click(f"#{kind}")
+        ending = {"PNG": ".png", "JPEG": ".jpg"}[form]
+        assert download.value.suggested_filename == f"my holiday-painted{ending}"
+        download.value.save_as(tmp_path / f"taken{ending}")
+        with Image.open(tmp_path / f"taken{ending}") as taken:
+            assert (taken.format, taken.size) == (form, (96, 71))
+    assert not me.faults
+    me.given("second", files["second"])
+    me.set("mix", 0.5)
+    me.set("strength", 1)
+    me.page.check("#color input[value=style]")
+    assert apart(first, me.painted()) > 1
+    assert {url.partition("://")[2].partition("/")[0] for url in me.asked if url.startswith("http")} == {
+        me.page.url.split("/")[2]
+    }
+
+
+def test_galleries_and_learned_styles(visitor):
+    me = visitor()
+    me.page.click("#photos button >> nth=0")
+    me.page.wait_for_selector("#photo img")
+    me.more()
+    me.set("size", 96)
+    me.page.check("#method input[value=learned]")
+    me.page.wait_for_selector("#learned img")
+    assert not me.page.is_visible("#style") and not me.page.is_visible("#strength")
+    dusk = me.painted()
+    with me.page.expect_response(lambda response: "run/predict" in response.url):
+        me.page.click("#learned button >> nth=1")
+    ink = me.painted()
+    assert apart(dusk, ink) > 10
+    assert np.ptp(np.float32(ink), axis=-1).mean() < np.ptp(np.float32(dusk), axis=-1).mean(), "ink is nearly gray"
+    me.page.check("#method input[value=fast]")
+    me.page.wait_for_selector("#styles img")
+    me.page.click("#styles button >> nth=4")
+    me.page.wait_for_selector("#style img")
+    assert apart(ink, me.painted()) > 10
+    assert not me.faults
+
+
+def test_an_optimization_is_watched_and_stopped_and_others_are_told(visitor, files):
+    me, other = visitor(), visitor()
+    me.given("photo", files["photo"])
+    me.given("style", files["style"])
+    me.more()
+    me.page.check("#method input[value=optimize]")
+    me.set("size", 160)
+    before = me.source()
+    me.page.click("#paint")
+    me.page.wait_for_selector("#sofar img")
+    assert not me.page.is_visible("#paint") and "of 140" in me.until("Painting: step")
+    other.given("photo", files["second"])
+    other.given("style", files["style"])
+    other.page.click("#paint")
+    assert "1 picture is being painted or waiting" in other.until("1 picture")
+    me.page.click("#stop")
+    told = me.until("Stopped at step")
+    assert told.endswith("this is the picture so far.") and 0 < int(told.split()[3]) < 140
+    assert me.source() != before and me.result().size == (160, 118)
+    assert me.page.is_visible("#paint") and not me.page.is_visible("#stop")
+    me.page.check("#method input[value=fast]")
+    assert me.painted().size == (160, 118), "the page paints on after a stop"
+
+
+def test_who_leaves_stops_the_work(visitor, files):
+    me, other = visitor(), visitor()
+    me.given("photo", files["photo"])
+    me.given("style", files["style"])
+    me.more()
+    me.page.check("#method input[value=optimize]")
+    me.set("size", 256)
+    me.page.click("#paint")
+    me.until("Painting: step")
+    me.page.close()
+    other.given("photo", files["photo"])
+    other.given("style", files["style"])
+    before = other.source()
+
+    def has_its_turn():
+        if other.page.is_visible("#paint"):
+            other.page.click("#paint")
+        other.page.wait_for_timeout(500)
+        return other.source() != before
+
+    other.wait(has_its_turn)
+
+
+def test_two_visitors_see_their_own(visitor, files):
+    one, two = visitor(), visitor()
+    for me, photo in ((one, "photo"), (two, "second")):
+        me.given("photo", files[photo])
+        me.given("style", files["style"])
+        me.more()
+        me.set("size", 96)
+    mine = one.painted()
+    seen = one.source()
+    assert "example.jpg" in two.source()
+    theirs = two.painted()
+    assert one.source() == seen and mine.size == (96, 71) and theirs.size == (96, 60)
+    assert "other" not in one.page.content() and "my holiday" not in two.page.content()
+
+
+def test_pictures_that_are_gone_are_a_sentence(visitor, files, page_process):
+    me = visitor()
+    me.given("style", files["style"])
+    me.given("photo", files["second"])
+    for path in page_process[1].rglob("other.png"):
+        path.unlink()
+    me.page.click("#paint")
+    assert "choose it anew" in me.until("The photo is no longer here")
+
+
+def changed(visitor, change):
+    """From here on, `change` is made to every value that the browser sends with Paint."""
+    def send(route):
+        body = json.loads(route.request.post_data)
+        route.continue_(post_data=json.dumps(body | {"data": [change(value) for value in body["data"]]}))
+
+    visitor.page.route("**/queue/join*", send)
+
+
+def test_numbers_out_of_range_are_a_sentence(visitor, files):
+    me = visitor()
+    me.given("photo", files["photo"])
+    me.given("style", files["style"])
+    changed(me, lambda value: 5000 if value == 256 else value)
+    me.page.click("#paint")
+    assert me.until("Size is at most 256 px")
+
+
+@pytest.mark.parametrize("meta", [{}, {"meta": {"_type": "gradio.FileData"}}])
+def test_pictures_of_the_server_s_own_are_not_to_be_had(visitor, files, page_process, meta):
+    me = visitor()
+    with open(files["second"], "ab") as file:
+        file.write(bytes(12_345))  # so that it is like no other here
+    size = os.path.getsize(files["second"])
+    me.given("photo", files["photo"])
+    me.given("style", files["style"])
+    changed(me, lambda value: {"path": files["second"], **meta} if isinstance(value, dict) else value)
+    before = me.source()
+    me.page.click("#paint")
+    me.wait(lambda: me.status().startswith(("There is no photo yet", "Error")))
+    assert me.source() == before
+    assert not [path for path in page_process[1].rglob("other.png") if path.stat().st_size == size]
+
+
+def test_bad_files_are_sentences(visitor, files, tmp_path):
+    me = visitor()
+    me.page.click("#paint")
+    assert me.until("There is no photo yet")
+    me.give("photo", files["bad"])
+    assert me.until("The photo is in no picture format")
+    assert not me.page.locator("#photo img").count()
+    whole = pathlib.Path(files["style"]).read_bytes()
+    (tmp_path / "short.png").write_bytes(whole[: len(whole) // 2])
+    me.give("photo", str(tmp_path / "short.png"))
+    assert "cut short" in me.until("The photo cannot be decoded")
+    (tmp_path / "large.png").write_bytes(whole + bytes(200_000))
+    me.give("photo", str(tmp_path / "large.png"))
+    me.page.wait_for_selector("text=maximum allowed size")
+    assert "Traceback" not in me.page.content() and "/tmp" not in me.page.inner_text("body")
+
+
+@pytest.mark.parametrize("width, scheme", [(390, "light"), (390, "dark"), (1280, "dark")])
+def test_nothing_is_wider_than_the_window(visitor, width, scheme):
+    me = visitor(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    me.more()
+    me.page.wait_for_timeout(500)
+    assert me.page.evaluate("document.documentElement.scrollWidth") <= width
+    for name in ("photo", "style", "paint", "more", "result"):
+        box = me.page.locator(f"#{name}").bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= width, name
+    assert me.page.inner_text("body").count("Gradio") == 0
+
+
+def test_it_can_be_used_without_a_mouse_and_without_seeing(visitor):
+    me = visitor()
+    me.page.wait_for_selector("#result img[alt='The photo']", state="attached")
+    assert all(me.page.evaluate("[...document.images].map(image => image.alt)"))
+    line = me.page.get_by_role("slider", name="Before and after")
+    before = line.bounding_box()["x"]
+    line.focus()
+    me.page.keyboard.press("ArrowLeft")
+    me.wait(lambda: line.bounding_box()["x"] < before)
+    assert me.page.get_by_role("button", name="Paint").is_visible()
+    assert me.page.locator("#status [role=status][aria-live=polite]").inner_text()
+
+
+def test_ctrl_c_is_a_clean_end(page_process):
+    """The last test, for it ends the page that the others use."""
+    _, folder, child = page_process
+    assert list(folder.glob("tfstyle-web-*"))
+    child.send_signal(signal.SIGINT)
+    assert child.wait(60) == 130
+    told = child.stderr.read()
+    assert told.endswith("tfstyle: interrupted.\n") and told.count("tfstyle:") == 1
+    forged = told.count("\ngradio.exceptions.InvalidPathError")  # what gradio says of requests that are
+    assert told.count("Traceback") == forged
+    assert not list(folder.iterdir())

@@ -1,0 +1,41 @@
+"""Settings of the page: where it is served, and what it takes on."""
+
+import dataclasses
+
+from tfstyle.images import LEAST_SIDE
+from tfstyle.settings import check_fields, setting
+
+__all__ = ["WebSettings"]
+
+
+@dataclasses.dataclass(frozen=True)
+class WebSettings:
+    """How the page is served. Each field carries its unit and range in `metadata["text"]`.
+
+    Raises:
+        InputError: a value outside its range.
+    """
+
+    host: str = setting(
+        "127.0.0.1", "address to listen on; 127.0.0.1 is this machine alone, 0.0.0.0 its whole network", group="page"
+    )
+    port: int = setting(7860, "port to listen on; 0 takes any that is free", group="page", low=0, high=65535)
+    browser: bool = setting(True, "open the page in the browser of this machine", group="page")
+
+    largest: int = setting(
+        2048, "long side in pixels that a result may have", group="limit", low=LEAST_SIDE, high=16384
+    )
+    upload: float = setting(20.0, "megabytes that the file of a picture may have", group="limit", low=0.01, high=1000.0)
+    at_once: int = setting(1, "pictures that are painted at a time", group="limit", low=1, high=8)
+    waiting: int = setting(8, "pictures that may wait for their turn", group="limit", low=0, high=24)
+    seconds: float = setting(
+        600.0, "after which an optimization ends with what it has", group="limit", low=1.0, high=86400.0
+    )
+    keep: float = setting(
+        60.0, "minutes after which pictures are deleted here; all of them are when the page ends", group="limit",
+        low=1.0, high=10080.0,
+    )
+    preview: int = setting(10, "steps from one preview of an optimization to the next", group="limit", low=1, high=1000)
+
+    def __post_init__(self):
+        check_fields(self)
