@@ -124,7 +124,8 @@ def test_pods_may_do_little(parts):
 
 def test_what_is_mounted_is_generated(deploy, read, manifests, batching_on, flags_of):
     made = yaml.safe_load(read("kustomization.yaml"))
-    assert sorted(made["resources"]) == sorted(f"kubernetes/{path.name}" for path in (deploy / "kubernetes").glob("*.yaml"))
+    files = (deploy / "kubernetes").glob("*.yaml")
+    assert sorted(made["resources"]) == sorted(f"kubernetes/{path.name}" for path in files)
     (generated,) = made["configMapGenerator"]
     assert all((deploy / name).is_file() for name in generated["files"])
     (image,) = made["images"]
