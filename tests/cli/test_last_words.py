@@ -1,4 +1,4 @@
-"""The end of a process that trains with others: what C++ says last, exit codes, and other aborts, which stay what they are."""
+"""The end of a process that trains with others: what C++ says last, exit codes, and other aborts, which stay."""
 
 import signal
 import subprocess
@@ -15,8 +15,8 @@ print("from Python", file=sys.stderr)
 os.write(2, b"from C++\\n")
 """
 FATAL = (
-    "os.write(2, b'F1122 16:36:00.2 client.h:80] Terminating process because the JAX distributed service detected fatal "
-    "errors. This most\\n*** Check failure stack trace: ***\\n    @ 0x7f2d5b240634 LogMessage\\n')\n"
+    "os.write(2, b'F1122 16:36:00.2 client.h:80] Terminating process because the JAX distributed service detected "
+    "fatal errors. This most\\n*** Check failure stack trace: ***\\n    @ 0x7f2d5b240634 LogMessage\\n')\n"
 )
 
 

@@ -67,7 +67,7 @@ def trained(monkeypatch):
     (["--workdir", "photos/photo.png"], "--workdir 'photos/photo.png' cannot be made (File exists); "),
     (["--bank", "photos/photo.png/x"], "--bank 'photos/photo.png/x' cannot be made (Not a directory); "),
     (["--init", "gone.npz"], "--init 'gone.npz' is neither default nor a file; check the path."),
-    (["--processes", "2"], "Several processes need coordinator, processes and process, each of them, or coordinator auto."),
+    (["--processes", "2"], "Several processes need coordinator, processes and process, each of them, or "),
     (["--coordinator", "one"], "Several processes need coordinator, processes and process, each of them, or "),
     (["--process", "x"], "--process must be a whole number from 0 to 4095; received 'x'."),
     (["--coordinator", "one:5000", "--processes", "2", "--process", "0"],

@@ -24,15 +24,18 @@ def test_who_trains_alone():
     assert Machines("auto", process=3).several
 
 
+ALL = "Several processes need coordinator, processes and process, each of them, or coordinator auto."
+
+
 @pytest.mark.parametrize("changed, sentence", [
-    ({"processes": None}, "Several processes need coordinator, processes and process, each of them, or coordinator auto."),
-    ({"coordinator": None}, "Several processes need coordinator, processes and process, each of them, or coordinator "
-     "auto."),
-    ({"process": None}, "Several processes need coordinator, processes and process, each of them, or coordinator auto."),
+    ({"processes": None}, ALL),
+    ({"coordinator": None}, ALL),
+    ({"process": None}, ALL),
     ({"process": 4}, "process must be under processes (4), since the first is 0; received 4."),
     ({"process": -1}, "process must be a whole number from 0 to 4095; received -1."),
     ({"processes": 0}, "processes must be a whole number from 1 to 4096; received 0."),
-    ({"coordinator": "10.0.0.1"}, "coordinator must be HOST:PORT, such as 10.0.0.1:5000, or auto; received '10.0.0.1'."),
+    ({"coordinator": "10.0.0.1"},
+     "coordinator must be HOST:PORT, such as 10.0.0.1:5000, or auto; received '10.0.0.1'."),
     ({"coordinator": "10.0.0.1:70000"},
      "coordinator must be HOST:PORT, such as 10.0.0.1:5000, or auto; received '10.0.0.1:70000'."),
     ({"coordinator": "http://one:5000"},

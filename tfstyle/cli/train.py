@@ -23,7 +23,9 @@ EXAMPLES = f"""networks, each explained by tfstyle train NETWORK --help:
 examples:
 {"".join(network.examples for network in NETWORKS.values())}"""
 FAILED = "it diverged, memory or the disk ran out, or another process of it has ended"
-_ALONE = "not all processes of this training have come; start each of them, with the same --coordinator and --processes."
+_ALONE = (
+    "not all processes of this training have come; start each of them, with the same --coordinator and --processes."
+)
 
 
 def add_flags(parser):
@@ -192,7 +194,8 @@ def _progress(steps, args, place):
     """A bar on stderr, if that is a terminal; yields functions for paintings measured and for steps done."""
     from tqdm import tqdm
 
-    bar = tqdm(total=steps, disable=True if args.quiet or not place.writes else None, desc="loading Keras", dynamic_ncols=True)
+    silent = True if args.quiet or not place.writes else None  # None: where stderr is no terminal
+    bar = tqdm(total=steps, disable=silent, desc="loading Keras", dynamic_ncols=True)
     seen = False
 
     def measured(done, of):

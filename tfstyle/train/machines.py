@@ -40,7 +40,8 @@ def join(machines):
         machines: a `Machines` of several processes.
 
     Raises:
-        InputError: Keras runs on something else than JAX, process 0 is out of reach, or its port is taken.
+        InputError: Keras runs on something else than JAX, process 0 is out of reach, its port is taken, or processes
+            have unlike numbers of devices.
     """
     import keras
 
@@ -63,6 +64,10 @@ def join(machines):
             "There is no Slurm, Open MPI, Kubernetes or TPU pod to ask for the other processes; give --coordinator "
             "HOST:PORT, --processes and --process."
         ) from None
+    if jax.device_count() != jax.process_count() * jax.local_device_count():
+        raise InputError(
+            "All processes must have equally many devices; hide some, as by CUDA_VISIBLE_DEVICES, where there are more."
+        )
     with _silenced(1):  # gloo greets on stdout
         _words(0)
 
