@@ -63,7 +63,7 @@ def cleaned(notebook):
 
 
 def joined(outputs):
-    """What a cell prints comes in as many pieces as chance has it; progress that has been cleared away leaves nothing."""
+    """What a cell prints comes in as many pieces as chance has it; progress that is cleared away leaves nothing."""
     found = []
     for output in outputs:
         data = output.get("data")

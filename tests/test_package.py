@@ -11,7 +11,9 @@ import pytest
 
 import tfstyle
 
-HEAVY = ("tensorflow", "keras", "jax", "torch", "matplotlib", "scipy", "av", "cv2", "gradio", "ray", "ipywidgets", "shtab")
+HEAVY = (
+    "tensorflow", "keras", "jax", "torch", "matplotlib", "scipy", "av", "cv2", "gradio", "ray", "ipywidgets", "shtab",
+)
 
 
 def python(code):

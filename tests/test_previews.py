@@ -298,3 +298,10 @@ tfstyle.stylize("photo.png", "painting.png", **settings)
     assert "execute_result" not in [kind for kind, _ in sent]
     sent = notebook('tfstyle.stylize("photo.png", "painting.png", progress=False, **settings)')
     assert not [kind for kind, _ in sent if "display_data" in kind]
+
+
+def test_parts():
+    assert previews.parts({"content/a": 1.0, "content/b": 2.0, "style/a": 4.0, "tv": 8.0}) == {
+        "total": 15.0, "content": 3.0, "style": 4.0, "tv": 8.0,
+    }
+    assert previews.parts({"tv": 1.0}) == {"total": 1.0, "content": 0, "style": 0, "tv": 1.0}

@@ -44,8 +44,8 @@ class CodeReader:
 
         Args:
             pictures: to look at.
-            texture: (h, w, 3) float32 in [0, 1] whose moments at relu1_1 and relu2_1, and with them its colors, take the
-                place of theirs.
+            texture: (h, w, 3) float32 in [0, 1] whose moments at relu1_1 and relu2_1, and with them its colors, take
+                the place of theirs.
 
         Raises:
             InputError: a texture, for a network that looks at pictures by other layers.

@@ -16,7 +16,7 @@ from PIL import Image
 from tfstyle.checks import InputError
 from tfstyle.images.output import to_pil
 
-__all__ = ["Watch", "in_notebook", "jpeg", "watched"]
+__all__ = ["Watch", "in_notebook", "jpeg", "parts", "watched", "worked"]
 
 SIDE = 256  # px, long side of previews at most
 _WORDS = 0.2  # seconds from one line to the next
@@ -47,6 +47,24 @@ def jpeg(picture, side=SIDE):
     file = io.BytesIO()
     image.convert("RGB").save(file, "JPEG", quality=85)
     return file.getvalue()
+
+
+def parts(weighted):
+    """The weighted terms of a record summed by kind: {"total", "content", "style", "tv"}."""
+    sums = {
+        kind: sum(value for name, value in weighted.items() if name.partition("/")[0] == kind)
+        for kind in ("content", "style", "tv")
+    }
+    return {"total": sum(weighted.values())} | sums
+
+
+def worked(scales, step):
+    """Pixels evaluated in the first `step` steps of a run, whose scales are a list of (height, width, steps)."""
+    done = 0
+    for height, width, steps in scales:
+        done += height * width * min(step, steps)
+        step = max(0, step - steps)
+    return done
 
 
 @contextlib.contextmanager
@@ -113,12 +131,8 @@ class Watch:
         return self._stopped
 
     def _share(self, record):
-        work, step = 0, record.step
-        for height, width, steps in self._scales:
-            work += height * width * min(step, steps)
-            step = max(0, step - steps)
-        whole = sum(height * width * steps for height, width, steps in self._scales)
-        return work / whole if whole else record.step / record.steps
+        whole = worked(self._scales, sys.maxsize)
+        return worked(self._scales, record.step) / whole if whole else record.step / record.steps
 
     def _tell(self, record, share, now):
         if not record.step:
@@ -144,11 +158,7 @@ def _seconds(seconds):
 
 def _losses(weighted):
     """The weighted terms of a record, summed by kind, in words."""
-    sums = {"total": sum(weighted.values())}
-    for name, value in weighted.items():
-        kind = name.partition("/")[0]
-        sums[kind] = sums.get(kind, 0.0) + value
-    return ", ".join(f"{kind} {value:.4g}" for kind, value in sums.items() if value)
+    return ", ".join(f"{kind} {value:.4g}" for kind, value in parts(weighted).items() if value)
 
 
 @contextlib.contextmanager

@@ -26,13 +26,6 @@ def record(step, steps=6, scale=16, picture=None, **weighted):
     return Record(step, steps, scale, weighted, weighted, 1.0, lambda: picture)
 
 
-def test_parts():
-    assert watch.parts({"content/a": 1.0, "content/b": 2.0, "style/a": 4.0, "tv": 8.0}) == {
-        "total": 15.0, "content": 3.0, "style": 4.0, "tv": 8.0,
-    }
-    assert watch.parts({"tv": 1.0}) == {"total": 1.0, "content": 0, "style": 0, "tv": 1.0}
-
-
 @pytest.fixture
 def bars(monkeypatch):
     """The list of the bars that are made."""

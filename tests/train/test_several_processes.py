@@ -128,7 +128,7 @@ def assert_near(one, other, losses=1e-5, weights=1e-5):
             np.testing.assert_allclose(found[name], value, rtol=0, atol=weights, err_msg=name)
 
 
-NETWORKS = {
+NETWORKS = {  # "style" and "superres" step as "arbitrary" does
     "arbitrary": "--content-dir photos --style-dir paintings --photos 2 --styles 2 --crop 32 --style-crop 32 "
     "--style-sizes 32 --widths 4,4,8,8 --blocks 1 --code 4 --hidden 8 --clip 100",
     "translate": "--a photos --b paintings --crop 64 --short-side 64 --pictures 2 --width 2 --style 3 --hidden 4 "

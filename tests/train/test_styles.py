@@ -139,7 +139,7 @@ def test_shards_that_no_list_explains_are_left_alone(measure, paintings, tmp_pat
     StyleBank(paintings, tmp_path, sizes=(32,), side=32)
     (tmp_path / "views.json").unlink()
     before = (tmp_path / "grams-0000.npy").read_bytes()
-    with pytest.raises(InputError, match="holds figures of nobody knows which paintings; delete it or name another"):
+    with pytest.raises(InputError, match="holds figures of unknown paintings; delete it or name another"):
         StyleBank(paintings, tmp_path, sizes=(40,), side=32)
     assert (tmp_path / "grams-0000.npy").read_bytes() == before
 

@@ -32,7 +32,7 @@ VERBS = {
     "export": "write an engine for TensorFlow Serving and other runtimes",
     "serve": "start TensorFlow Serving on a folder of SavedModels, or say how to",
     "client": "repaint a picture by a server",
-    "web": "open a page in the browser that does all this by hand",
+    "web": "open a page in the browser to repaint pictures by hand",
     "evaluate": "measure how far two folders of pictures are apart (FID, KID)",
     "doctor": "show versions, devices, precision and weights, and what is wrong with them",
     "completion": "print what makes Tab complete verbs and flags in your shell",

@@ -8,7 +8,7 @@ import tempfile
 
 from tfstyle.atomic import replaced
 from tfstyle.checks import InputError, closest
-from tfstyle.cli.watch import parts
+from tfstyle.previews import parts
 
 __all__ = ["check_file", "check_folder", "check_names", "check_plot", "plot", "trace"]
 

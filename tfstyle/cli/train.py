@@ -113,7 +113,9 @@ def _together(place, work):
     except Exception as error:
         if machines.is_lost(error):
             words.told = True
-            raise manners.Failed(machines.LOST) from None
+            # NCCL fails alike where it is set up wrongly: its own words tell which it is.
+            own = f" (It says: {str(error).splitlines()[0]})" if "nccl" in str(error).lower() else ""
+            raise manners.Failed(machines.LOST + own) from None
         raise
 
 

@@ -7,20 +7,13 @@ import sys
 import threading
 import types
 
+from tfstyle.previews import parts, worked
+
 from tfstyle.cli.ends import INTERRUPTED, Ended
 
-__all__ = ["interrupts", "parts", "progress", "write_frame"]
+__all__ = ["interrupts", "progress", "write_frame"]
 
 _STOPPING = b"\ntfstyle: stopping after this step to write %s; Ctrl-C again quits at once.\n"
-
-
-def parts(weighted):
-    """The weighted terms of a record summed by kind: {"total", "content", "style", "tv"}."""
-    sums = {
-        kind: sum(value for name, value in weighted.items() if name.partition("/")[0] == kind)
-        for kind in ("content", "style", "tv")
-    }
-    return {"total": sum(weighted.values())} | sums
 
 
 @contextlib.contextmanager
@@ -35,7 +28,7 @@ def progress(scales, quiet=False):
     from tqdm import tqdm
 
     bar = tqdm(
-        total=_work(scales, sys.maxsize), disable=True if quiet else None, desc="loading TensorFlow",
+        total=worked(scales, sys.maxsize), disable=True if quiet else None, desc="loading TensorFlow",
         dynamic_ncols=True, bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
     )
     first = True
@@ -46,27 +39,18 @@ def progress(scales, quiet=False):
             bar.set_description_str("mixing the texture")
             return
         if first:  # a resumed run starts in the middle; the import is no measure of the time left
-            bar.initial = bar.n = _work(scales, record.step - 1)
+            bar.initial = bar.n = worked(scales, record.step - 1)
             bar.unpause()
         bar.set_description_str(f"{record.scale} px, step {record.step} of {record.steps}", refresh=False)
         losses = ", ".join(f"{kind} {loss:.4g}" for kind, loss in parts(record.weighted).items() if loss)
         bar.set_postfix_str(losses, refresh=False)
-        bar.update(_work(scales, record.step) - bar.n)
+        bar.update(worked(scales, record.step) - bar.n)
         if first:
             bar.refresh()
             first = False
 
     with bar:
         yield tell
-
-
-def _work(scales, step):
-    """Pixels evaluated in the first `step` steps of a run."""
-    done = 0
-    for height, width, steps in scales:
-        done += height * width * min(step, steps)
-        step = max(0, step - steps)
-    return done
 
 
 @contextlib.contextmanager

@@ -114,7 +114,7 @@ class StyleBank:
                 )
             return [tuple(view) for view in found["views"]]
         if next(self._folder.glob("grams-*.npy"), None):
-            raise InputError(f"{self._folder} holds figures of nobody knows which paintings; delete it or name another.")
+            raise InputError(f"{self._folder} holds figures of unknown paintings; delete it or name another.")
         views = []
         for index in range(len(pictures)):
             if told and index % SHARD == 0:
