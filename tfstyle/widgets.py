@@ -101,7 +101,8 @@ class _Panel:
         self._pictures, self.painted = {role: given for role, (given, _) in pictures.items()}, None
         self.uploads, self.thumbnails, hidden = {}, {}, {"object_fit": "contain", "display": "none"}
         for role in ("photo", "painting"):
-            upload = widgets.FileUpload(accept="image/*", description=f"Drop {role}", layout={"width": "100%"})
+            label = f"{role.capitalize()}: drop or choose"
+            upload = widgets.FileUpload(accept="image/*", description=label, layout={"width": "100%"})
             thumbnail = widgets.Image(format="jpeg", layout=hidden | {"max_height": "160px"})
             self.uploads[role], self.thumbnails[role] = upload, thumbnail
             if role in pictures:
