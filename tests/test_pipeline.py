@@ -8,13 +8,13 @@ import weakref
 import pytest
 
 from tfstyle.checks import InputError
-from tfstyle.pipeline import pipelined
+from tfstyle.pipeline import FAULTS, pipelined
 
 SECONDS = 20  # before a test that waits for another thread gives up
 
 
 def run(count, ahead=2, decode=lambda task: task, paint=lambda photo: photo, encode=lambda task, painted: None,
-        stop=lambda task: False):
+        stop=lambda task: False, faults=FAULTS):
     """[(task, error), ...] as they were told."""
     told = []
 
@@ -22,7 +22,7 @@ def run(count, ahead=2, decode=lambda task: task, paint=lambda photo: photo, enc
         told.append((task, error))
         return stop(task)
 
-    pipelined(range(count), tell, decode=decode, paint=paint, encode=encode, ahead=ahead)
+    pipelined(range(count), tell, decode=decode, paint=paint, encode=encode, ahead=ahead, faults=faults)
     return told
 
 
@@ -113,7 +113,7 @@ def test_memory_is_bounded(ahead):
 
 
 @pytest.mark.parametrize("stage", ["decode", "paint", "encode"])
-@pytest.mark.parametrize("fault", [InputError("It is bad."), MemoryError()])
+@pytest.mark.parametrize("fault", [InputError("It is bad."), MemoryError(), ZeroDivisionError()])
 def test_a_fault_is_told_and_the_rest_is_done(stage, fault):
     written = []
 
@@ -126,7 +126,8 @@ def test_a_fault_is_told_and_the_rest_is_done(stage, fault):
         step("encode", task)
         written.append(task)
 
-    told = run(6, 2, lambda task: step("decode", task), lambda photo: step("paint", photo), encode)
+    told = run(6, 2, lambda task: step("decode", task), lambda photo: step("paint", photo), encode,
+               faults=FAULTS if isinstance(fault, FAULTS) else Exception)
     assert sorted(told) == [(task, fault if task == 3 else None) for task in range(6)]
     assert sorted(written) == [0, 1, 2, 4, 5]
 

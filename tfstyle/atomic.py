@@ -6,9 +6,16 @@ import os
 import secrets
 import shutil
 
-__all__ = ["LEFT", "replaced", "replaced_folder"]
+__all__ = ["LEFT", "mark", "replaced", "replaced_folder"]
 
 LEFT = ".tfstyle-*"  # what a kill in the middle of writing leaves beside a file
+_marked = ""
+
+
+def mark(text):
+    """Has the names of what this process leaves, if it is killed, begin with .tfstyle-TEXT: so others can tell it."""
+    global _marked
+    _marked = text
 
 
 @contextlib.contextmanager
@@ -26,7 +33,7 @@ def replaced(path):
     """
     target = os.path.realpath(path)
     folder, name = os.path.split(target)
-    beside = os.path.join(folder, f".tfstyle-{secrets.token_hex(8)}{os.path.splitext(name)[1]}")
+    beside = os.path.join(folder, f".tfstyle-{_marked}{secrets.token_hex(8)}{os.path.splitext(name)[1]}")
     try:
         yield beside
         with open(beside, "rb+") as file:

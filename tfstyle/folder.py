@@ -16,7 +16,7 @@ from tfstyle.folder_plan import FORMATS, check_apart, checked_folders, make_fold
 from tfstyle.images.files import pixels
 from tfstyle.images.pixels import unit
 from tfstyle.look import Look, is_code, painted_size, settled
-from tfstyle.pipeline import pipelined
+from tfstyle.pipeline import FAULTS, pipelined
 
 __all__ = [
     "FolderJob", "FolderResult", "Painting", "checked_painting", "fault_of", "paint_folder", "pairs_painter",
@@ -166,12 +166,13 @@ def paint_folder(job, callback=None):
     return result
 
 
-def pairs_painter(painting, threads=None):
+def pairs_painter(painting, threads=None, faults=FAULTS):
     """Builds the network, for any number of pictures.
 
     Args:
         painting: `Painting`.
         threads: how many pictures are decoded, and encoded, at a time; None: as the processor has cores.
+        faults: as `tfstyle.pipeline.pipelined` takes them.
 
     Returns:
         paint_pairs(pairs, tell): pairs are tuples that begin with the path of a photo and that of its result;
@@ -187,7 +188,7 @@ def pairs_painter(painting, threads=None):
             decode=lambda pair: pixels(pair[0], name="content picture", size=size),
             paint=paint,
             encode=lambda pair, painted: images.write(pair[1], painted, quality=painting.quality),
-            ahead=ahead,
+            ahead=ahead, faults=faults,
         )
 
     return paint_pairs
@@ -197,11 +198,13 @@ def fault_of(error):
     """(sentence, whether the disk takes no more, so that all others would fail, too) of what has befallen a picture.
 
     Args:
-        error: one of `tfstyle.pipeline.FAULTS`; None makes (None, False).
+        error: any exception, of which those beside `tfstyle.pipeline.FAULTS` are named; None makes (None, False).
     """
     if error is None:
         return None, False
-    is_full = getattr(error.__cause__, "errno", None) in _FULL
+    is_full = any(getattr(one, "errno", None) in _FULL for one in (error, error.__cause__))
+    if not isinstance(error, FAULTS):
+        return f"{type(error).__name__}: {' '.join(str(error).split())}", is_full
     return str(error) or "memory ran out; use a smaller size.", is_full
 
 

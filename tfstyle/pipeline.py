@@ -9,10 +9,10 @@ from tfstyle.checks import InputError
 
 __all__ = ["FAULTS", "pipelined"]
 
-FAULTS = (InputError, MemoryError)  # of one picture; whatever else is raised ends the run
+FAULTS = (InputError, MemoryError)  # of one picture; whatever else is raised is a defect
 
 
-def pipelined(tasks, tell, *, decode, paint, encode, ahead):
+def pipelined(tasks, tell, *, decode, paint, encode, ahead, faults=FAULTS):
     """Paints in this thread, while others decode the tasks that come next and encode those that came before.
 
     Never more than `ahead` are decoded in advance and `ahead` are encoded, so that memory is the same for any number.
@@ -20,9 +20,10 @@ def pipelined(tasks, tell, *, decode, paint, encode, ahead):
     Args:
         tasks: what to work on, in order.
         tell: called here as tell(task, None) for what is done, and with the error for what has failed by one of
-            `FAULTS`; it returns True to stop. What has been painted by then is encoded all the same.
+            `faults`; it returns True to stop. What has been painted by then is encoded all the same.
         decode, paint, encode: decode(task) -> photo; paint(photo) -> painted; encode(task, painted).
         ahead: at least 1.
+        faults: exceptions that are told of; any other ends the run.
 
     Raises:
         Whatever else one of them raises, once what has been painted is encoded.
@@ -41,7 +42,7 @@ def pipelined(tasks, tell, *, decode, paint, encode, ahead):
             task, future = writing[0]
             error = future.exception()
             writing.popleft()  # only now: Ctrl-C comes while waiting
-            if error is None or isinstance(error, FAULTS):
+            if error is None or isinstance(error, faults):
                 stop = bool(tell(task, error)) or stop
             else:
                 defects.append(error)
@@ -56,8 +57,9 @@ def pipelined(tasks, tell, *, decode, paint, encode, ahead):
                 read_on()
                 try:
                     painted = paint(future.result())
-                except FAULTS as error:
-                    stop = tell(task, error)
+                except faults as error:
+                    stop = bool(tell(task, error))
+                    stop = settle(ahead) or stop
                 else:
                     del future  # and the photo with it
                     stop = settle(ahead - 1)

@@ -1,17 +1,20 @@
 """Batches in one process: what is painted, what is gone on with, and what is refused."""
 
+import contextlib
 import errno
 import json
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import tfstyle
-from tfstyle import folder
+from tfstyle import atomic, folder, images
+from tfstyle.batch import cluster, job, worker
 from tfstyle.batch.job import paint_batch, prepared_batch, stylize_batch
 from tfstyle.batch.manifest import read_manifest
 from tfstyle.batch.settings import RaySettings
@@ -98,8 +101,32 @@ def test_what_a_kill_has_left_is_removed(here, quick, listed):
     os.makedirs("out/in")
     for path in ("out/.tfstyle-0123456789abcdef.png", "out/in/.tfstyle-0123456789abcdef.jpg", "out/mine.txt"):
         (here / path).write_bytes(b"half")
+        os.utime(path, (0, 0))
     run()
     assert listed("out") == sorted([*RESULTS, MANIFEST, "mine.txt"])
+
+
+def test_what_another_process_is_writing_stays(here, quick, listed):
+    os.mkdir("out")
+    early, late = "out/.tfstyle-0123456789abcdef.png", "out/.tfstyle-fedcba9876543210.png"
+    (here / early).write_bytes(b"half")
+    os.utime(early, (time.time() + 60,) * 2)
+    run(callback=lambda result: (here / late).write_bytes(b"half") and False)
+    assert listed("out") == sorted([*RESULTS, MANIFEST, *map(os.path.basename, (early, late))])
+
+
+def test_what_killed_actors_leave_is_removed(here, listed, monkeypatch):
+    os.mkdir("out")
+
+    def paint_on_ray(pairs, order, settings, address, tell):
+        for name in (f".tfstyle-{order.mark}0123456789abcdef.png", ".tfstyle-0123456789abcdef.png"):
+            (here / "out" / name).write_bytes(b"half")
+        tell([], True)
+
+    monkeypatch.setattr(job, "check_address", lambda address: None)
+    monkeypatch.setattr(job, "paint_on_ray", paint_on_ray)
+    assert run(ray_address="auto").left == 5
+    assert listed("out") == sorted([".tfstyle-0123456789abcdef.png", MANIFEST])
 
 
 @pytest.mark.parametrize(("change", "named"), [
@@ -169,10 +196,75 @@ def test_a_full_disk_stops_it(here, monkeypatch, quick):
     os.chdir(here)
 
 
-def test_a_defect_is_not_swallowed(here, monkeypatch):
-    monkeypatch.setattr(folder, "_painter", lambda painting: lambda photo: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        run()
+@pytest.fixture
+def defects(monkeypatch):
+    """A set of numbers, counted from 1, of pictures at which a painter without a network breaks."""
+    numbers, count = set(), 0
+
+    def paint(photo):
+        nonlocal count
+        count += 1
+        if count in numbers:
+            raise RuntimeError("no\ngood")
+        return images.to_pil(photo[0], photo[1])
+
+    monkeypatch.setattr(folder, "_painter", lambda painting: paint)
+    return numbers
+
+
+def test_a_defect_at_one_picture_is_its_own(here, defects, manifest):
+    defects.add(2)
+    result = run()
+    assert result.failed == {"photos/b.gif": "RuntimeError: no good"} and len(result.done) == 4 and not result.left
+    assert [line["photo"] for line in manifest("out")[1] if line["state"] == "failed"] == ["b.gif"]
+    assert run().done == ["out/b.gif.png"]
+
+
+@pytest.mark.parametrize("stage", ["decode", "encode"])
+def test_a_defect_in_a_file_is_its_own(here, quick, monkeypatch, stage):
+    name = {"decode": "pixels", "encode": "images"}[stage]
+    real = getattr(folder, name)
+
+    def pixels(path, **options):
+        if path.endswith("b.gif"):
+            raise SystemError("lost")
+        return real(path, **options)
+
+    class Images:
+        def __getattr__(self, name):
+            return getattr(real, name)
+
+        def write(self, path, *args, **options):
+            if path.endswith("b.gif.png"):
+                raise SystemError("lost")
+            return real.write(path, *args, **options)
+
+    monkeypatch.setattr(folder, name, pixels if stage == "decode" else Images())
+    result = run()
+    assert result.failed == {"photos/b.gif": "SystemError: lost"} and len(result.done) == 4
+
+
+def test_defects_in_a_row_stop_it(here, defects, refusal, manifest):
+    for number in range(75):
+        os.link("photos/b.png", f"photos/x{number:02}.png")
+    defects |= set(range(80)) - set(range(11, 21)) - set(range(31, 41))
+    assert refusal(run) == (
+        "20 pictures in a row have failed by RuntimeError, of which the manifest tells more; mend that, and the same "
+        "command goes on."
+    )
+    failed = [line["photo"] for line in manifest("out")[1] if line["state"] == "failed"]
+    assert 40 <= len(failed) < 60  # 10 and 10 have good ones between them
+    again = prepared_batch("photos", "paint.png", "out", **OURS)
+    assert again.retried == len(failed) and len(again.todo) == 60
+    assert {photo for photo, _ in again.todo[-len(failed):]} == set(failed)  # they come last
+
+
+def test_pictures_that_are_at_fault_do_not_stop_it(here, quick):
+    for number in range(45):
+        with open(f"photos/x{number:02}.png", "wb") as file:
+            file.write(b"no picture")
+    result = run()
+    assert len(result.failed) == 45 and len(result.done) == 5 and not result.left
 
 
 # Refusals
@@ -235,9 +327,10 @@ def order(here, monkeypatch):
     """An `Order`, and an environment that an actor may change."""
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "TF_FORCE_GPU_ALLOW_GROWTH"):
         monkeypatch.setenv(name, "1")
+    monkeypatch.setattr(atomic, "_marked", "")
     os.mkdir("out")
     painting = prepared_batch("photos", "paint.png", "out", **OURS).painting
-    return Order(painting, str(here / "photos"), str(here / "out"), 3, versions())
+    return Order(painting, str(here / "photos"), str(here / "out"), 3, versions(), "mark-")
 
 
 def lines_of(worker, *pairs):
@@ -264,6 +357,27 @@ def test_a_worker_whose_disk_is_full_says_so(order, quick, monkeypatch):
     assert [line["state"] for line in told] == ["failed", "full"]
 
 
+def test_a_worker_marks_what_it_may_leave(order, quick, monkeypatch):
+    seen = []
+    real = os.replace
+    monkeypatch.setattr(os, "replace", lambda source, target: seen.append(source) or real(source, target))
+    lines_of(Worker(order), ("a.jpg", "a.png"))
+    (source,) = seen
+    assert os.path.basename(source).startswith(".tfstyle-mark-")
+
+
+def test_a_worker_at_which_all_fails_says_so(order, defects, monkeypatch):
+    """However few pictures a task has."""
+    monkeypatch.setattr(worker, "ALIKE", 3)
+    defects |= {1, 2, 3}
+    one = Worker(order)
+    first = lines_of(one, ("a.jpg", "a.png"), ("b.png", "b.png"))
+    assert [line["state"] for line in first] == ["failed", "failed"]
+    second = lines_of(one, ("in/a.jpg", "c.png"), ("b.gif", "d.png"))
+    assert (second[0]["state"], second[-1]["state"]) == ("failed", "refused")
+    assert second[-1]["sentence"].startswith("3 pictures in a row have failed by RuntimeError")
+
+
 @pytest.mark.parametrize("fault", ["folder", "version", "network"])
 def test_a_worker_that_cannot_paint_says_why(order, here, monkeypatch, fault):
     wanted = "There is no model 'network.npz'"
@@ -278,6 +392,15 @@ def test_a_worker_that_cannot_paint_says_why(order, here, monkeypatch, fault):
     (line,) = lines_of(Worker(order), ("a.jpg", "a.png"))
     assert line["state"] == "refused" and wanted in line["sentence"] and line["sentence"].endswith(".")
     assert " cannot paint: " in line["sentence"]
+
+
+def test_what_an_actor_has_done_before_it_refuses_is_told(refusal, monkeypatch):
+    lines = [{"photo": "a", "state": "failed"}, {"state": "refused", "sentence": "All is lost."}]
+    monkeypatch.setattr(cluster, "_connected", contextlib.nullcontext)
+    monkeypatch.setattr(cluster, "_streamed", lambda *call: iter([lines]))
+    told = []
+    assert refusal(cluster.paint_on_ray, [], None, None, "auto", lambda *call: told.append(call)) == "All is lost."
+    assert told == [([lines[0]], False)]
 
 
 def test_threads():

@@ -1,5 +1,6 @@
 """The manifest: what is read again, whatever a kill has left of it."""
 
+import errno
 import json
 import os
 import pathlib
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from tfstyle.batch.manifest import DONE, FAILED, check_same, keeping, read_manifest
+from tfstyle.checks import InputError
 
 HEAD = {"version": "1", "pattern": "/p/*", "styles": ["a"], "settings": {"size": 32, "color": "style"},
         "overwrite": False}
@@ -88,6 +90,20 @@ def test_a_long_torn_line(tmp_path):
     assert path.read_bytes() == whole
 
 
+@pytest.mark.parametrize("text", ['{"mine": 1}', '{"mine', "x", '{"versions', "\n\n", ""])
+def test_a_foreign_file_of_one_line_is_kept(tmp_path, text):
+    path = tmp_path / "manifest.jsonl"
+    path.write_text(text)
+    if not text:
+        written(tmp_path, [])
+        assert read_manifest(tmp_path) == (HEAD, {})
+        return
+    for refused in (read_manifest, lambda folder: written(folder, []), lambda folder: written(folder, [], anew=True)):
+        with pytest.raises(InputError, match="is no manifest of a batch; move it away"):
+            refused(tmp_path)
+        assert path.read_text() == text
+
+
 def test_a_file_of_another_make(tmp_path, refusal):
     (tmp_path / "manifest.jsonl").write_text('{"kind": "something"}\n')
     assert refusal(read_manifest, tmp_path) == (
@@ -114,6 +130,59 @@ def test_what_differs_is_named(refusal, change, named):
 
 def test_what_may_differ():
     check_same(HEAD, HEAD | {"version": "2", "overwrite": True}, "out")
+
+
+def test_the_same_network_in_another_place(refusal):
+    before, now, other = (
+        HEAD | {"settings": HEAD["settings"] | {"model": model, "model_sha256": digest}}
+        for model, digest in (("a.npz", "1" * 64), ("in/a.npz", "1" * 64), ("b.npz", "2" * 64))
+    )
+    check_same(before, now, "out")
+    assert "another setting of model (a.npz, and now b.npz);" in refusal(check_same, before, other, "out")
+    named, renamed = (
+        HEAD | {"settings": HEAD["settings"] | {"model": model, "model_sha256": None}} for model in ("night", "day")
+    )
+    assert "another setting of model (night, and now day);" in refusal(check_same, named, renamed, "out")
+
+
+def test_a_disk_that_takes_no_more(tmp_path):
+    pytest.importorskip("resource")
+    code = f"""
+import resource
+from tfstyle.batch.manifest import keeping
+from tfstyle.checks import InputError
+line = {line("a")!r}
+try:
+    with keeping({str(tmp_path)!r}, {HEAD!r}, False) as note:
+        note([line])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (400, 400))
+        while True:
+            note([line])
+except InputError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    path = tmp_path / "manifest.jsonl"
+    told = f"{path} cannot be written (File too large); mend that, and the same command goes on.\n"
+    assert (done.stdout, done.stderr) == (told, "")
+    text = path.read_bytes()
+    assert 300 < len(text) <= 400 and text.endswith(b"}\n")  # whole lines
+    written(tmp_path, [line("b")])
+    assert read_manifest(tmp_path) == (HEAD, {"a": line("a"), "b": line("b")})
+
+
+def test_a_disk_without_locks(tmp_path, monkeypatch, capsys):
+    fcntl = pytest.importorskip("fcntl")
+
+    def flock(file, how):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    path = written(tmp_path, [line("a")])
+    assert tuple(capsys.readouterr()) == (
+        "", f"tfstyle: {path} cannot be locked here; start no second command for it meanwhile.\n"
+    )
+    assert read_manifest(tmp_path) == (HEAD, {"a": line("a")})
 
 
 def test_one_process_at_a_time(tmp_path, refusal):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import re
 import subprocess
 import sys
@@ -82,6 +83,10 @@ def test_json(photos, painting, capsys):
         "interrupted": False,
     }
     assert told.err == f"tfstyle: {sentence}\n" and sentence.startswith("content picture 'photos/b.png' is in no ")
+    page = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
+    example = json.loads(re.search(r"^`batch`:\n\n```json\n(.+?)```", page, re.M | re.S)[1])
+    assert list(example) == [*facts, "seconds"]
+    assert example["pictures"] == example["painted"] + len(example["failed"]) + example["left"]
 
 
 def test_dry_run(photos, painting, capsys):
@@ -136,6 +141,36 @@ def test_ctrl_c_keeps_what_is_done(photos, painting, capsys, overwrite):
     painting["step"] = lambda number: None
     assert main(photos) == 0
     line(capsys, "2 painted, 2 skipped")
+
+
+def test_a_defect_in_every_picture(photos, painting, capsys, monkeypatch):
+    monkeypatch.setattr("tfstyle.batch.worker.ALIKE", 3)
+
+    def step(number):
+        raise RuntimeError("no\ngood")
+
+    painting["step"] = step
+    assert main(photos) == 2
+    told = capsys.readouterr()
+    assert told.out == "" and told.err == (
+        "tfstyle: 3 pictures in a row have failed by RuntimeError, of which the manifest tells more; mend that, and "
+        "the same command goes on.\n"
+    )
+    painting["step"] = lambda number: None
+    assert main(photos) == 0
+    line(capsys, "4 painted")
+
+
+def test_ctrl_c_that_a_library_makes_another_error_of(photos, painting, capsys):
+    def step(number):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as end:
+            raise RuntimeError from end
+
+    painting["step"] = step
+    assert main(photos) == 130
+    line(capsys, "0 painted, 4 left", "tfstyle: interrupted; the same command goes on with the 4 that are left.\n")
 
 
 def test_a_disk_that_is_full(photos, painting, capsys, monkeypatch):

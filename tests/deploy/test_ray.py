@@ -3,6 +3,7 @@
 import pathlib
 import re
 import shlex
+import subprocess
 
 import pytest
 
@@ -33,11 +34,19 @@ def pods(job):
 
 
 @pytest.fixture(scope="module")
-def command(job):
+def entrypoint(job):
+    """The entrypoint as it comes to the head: KubeRay has the submitter's shell read it, and Ray quotes the words."""
+    script = f"if ! false ; then printf '%s\\0' {job['spec']['entrypoint']} ; fi ;"
+    done = subprocess.run(["bash", "-ce", script], capture_output=True, text=True, check=True)
+    return shlex.join(done.stdout.split("\0")[:-1])
+
+
+@pytest.fixture(scope="module")
+def command(entrypoint):
     """The parsed command line."""
-    paint, otherwise = job["spec"]["entrypoint"].split(" || ")
-    assert otherwise == "test $? -eq 1"
-    program, *words = shlex.split(paint)
+    shell, flag, script = shlex.split(entrypoint)
+    assert (shell, flag) == ("sh", "-c")
+    program, *words = shlex.split(script.split(" | ")[0])
     assert program == "tfstyle"
     taken = []
     with pytest.MonkeyPatch.context() as patch:
@@ -78,12 +87,32 @@ def test_fields_of_kuberay(job, pods):
 def test_the_command(command, pods):
     settings = RaySettings(**flags.given(command, RaySettings))
     group, pod, worker = pods["worker"]
-    assert command.ray_address == "auto"
+    assert command.ray_address == "auto" and command.json and command.pattern.endswith("*.jpg")
     cores = int(worker["resources"]["limits"]["cpu"])
     assert settings.actors[-1] * settings.cpus == group["maxReplicas"] * cores
     assert int(worker["resources"]["limits"]["memory"].removesuffix("Gi")) >= 2 * cores / settings.cpus
     for path in (command.pattern, *command.style, command.output):
         assert path.startswith("/data/")
+
+
+LEFT = '{\n "failed": [\n  {\n   "photo": "\\"left\\": 0,"\n  }\n ],\n "left": %s,\n "interrupted": false\n}'
+
+
+@pytest.mark.parametrize(("told", "code", "good"), [
+    (LEFT % 0, 0, True),
+    (LEFT % 0, 1, True),  # some have failed
+    (LEFT % 3, 1, False),  # the disk is full
+    (LEFT % 10, 130, False),
+    ("", 1, False),  # a crash
+    ('{"error": "There is no STYLE picture; name one.", "exit_code": 2}', 2, False),
+])
+def test_when_the_job_has_succeeded(entrypoint, tmp_path, monkeypatch, told, code, good):
+    program = tmp_path / "tfstyle"
+    program.write_text(f"#!/bin/sh\nprintf '%s' {shlex.quote(told)}\nexit {code}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    done = subprocess.run(entrypoint, shell=True, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) is good and done.stderr == ""
 
 
 def test_all_pods_see_the_same_disk(read, pods):
@@ -115,6 +144,15 @@ def test_dockerfile(deploy, read):
     assert "USER 1000" in text and '"/src[ray]"' in text
     for name in ("README.md", "LICENSE", "NOTICE"):  # that setup.cfg names
         assert name in copied and name in (root / "setup.cfg").read_text(encoding="utf-8")
+
+
+def test_one_version_of_ray(deploy, read, job):
+    pinned = job["spec"]["rayClusterSpec"]["rayVersion"]
+    text = read(f"{FOLDER}/Dockerfile")
+    assert re.findall(r"^ARG RAY_VERSION=(.+)$", text, re.M) == [pinned] and '"ray[default,data]==$RAY_VERSION"' in text
+    (floor,) = re.findall(r"ray\[data\]>=([\d.]+)", (deploy.parent / "setup.cfg").read_text(encoding="utf-8"))
+    version, least = (tuple(map(int, one.split("."))) for one in (pinned, floor))
+    assert version >= least >= (2, 52)  # the first that knows tokens
 
 
 def test_the_guide_names_files_that_are_there(deploy):

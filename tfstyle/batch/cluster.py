@@ -79,11 +79,12 @@ def paint_on_ray(pairs, order, settings, address, tell):
     with _connected(address) as ray:
         streamed = _streamed if not address.startswith(_CLIENT) else _streamed_there
         for lines in streamed(ray, pairs, order, settings):
+            of_pictures = [line for line in lines if line["state"] not in (REFUSED, FULL)]
+            stop = tell(of_pictures, any(line["state"] == FULL for line in lines))
             refused = next((line["sentence"] for line in lines if line["state"] == REFUSED), None)
             if refused:
                 raise InputError(refused)
-            of_pictures = [line for line in lines if line["state"] != FULL]
-            if tell(of_pictures, len(of_pictures) < len(lines)):
+            if stop:
                 break
 
 

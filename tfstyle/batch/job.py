@@ -5,6 +5,8 @@ import dataclasses
 import fnmatch
 import hashlib
 import os
+import secrets
+import time
 
 import numpy as np
 
@@ -118,6 +120,7 @@ def prepared_batch(pattern, style, output, *, ray_address=None, overwrite=False,
     skipped = [pair for pair in plan.pairs if pair[1] in there]
     unnoted = [pair for pair in skipped if pair[1] not in known]
     failed = {photo for photo, line in lines.items() if line["state"] == FAILED and not overwrite}
+    todo.sort(key=lambda pair: pair[0] in failed)  # what fails again keeps none of the others from being painted
     retried = sum(pair[0] in failed for pair in todo)
     result = FolderResult(skipped=[os.path.join(plan.output, pair[1]) for pair in skipped], left=len(todo))
     return BatchJob(painting, plan, ray, ray_address, head, anew, todo, unnoted, retried, result)
@@ -136,6 +139,7 @@ def paint_batch(job, callback=None):
     plan, result = job.plan, job.result
     _make_folder(plan.output)
     make_folders([(photo, os.path.join(plan.output, path)) for photo, path in job.todo])
+    started = time.time()
     with keeping(plan.output, job.head, job.anew) as note:
         note({"photo": photo, "result": path, "state": DONE, "sentence": None, "seconds": None}
              for photo, path in job.unnoted)
@@ -155,17 +159,17 @@ def paint_batch(job, callback=None):
                     result.failed[os.path.join(plan.root, line["photo"])] = line["sentence"]
             return (callback is not None and bool(callback(result))) or is_full
 
-        _sweep(plan)
+        _sweep(plan, LEFT, started)
+        if job.address is None:
+            paint = lines_painter(job.painting, plan.root, plan.output)
+            paint(job.todo, lambda line, is_full: tell([line], is_full))
+            return result
+        folders, mark = (os.path.abspath(plan.root), os.path.abspath(plan.output)), f"{secrets.token_hex(4)}-"
+        order = Order(_anywhere(job.painting), *folders, job.ray.threads, versions(), mark)
         try:
-            if job.address is None:
-                paint = lines_painter(job.painting, plan.root, plan.output)
-                paint(job.todo, lambda line, is_full: tell([line], is_full))
-            else:
-                folders = os.path.abspath(plan.root), os.path.abspath(plan.output)
-                order = Order(_anywhere(job.painting), *folders, job.ray.threads, versions())
-                paint_on_ray(job.todo, order, job.ray, job.address, tell)
+            paint_on_ray(job.todo, order, job.ray, job.address, tell)
         finally:
-            _sweep(plan)
+            _sweep(plan, LEFT.replace("*", f"{mark}*"))
     return result
 
 
@@ -227,9 +231,11 @@ def _make_folder(output):
         raise InputError(f"output {output!r} cannot be made ({error.strerror}); choose another place.") from error
 
 
-def _sweep(plan):
-    """Removes what a process that was killed while it wrote has left beside the results."""
+def _sweep(plan, pattern, before=float("inf")):
+    """Removes what a process that was killed while it wrote has left beside the results, before a time."""
     for folder in {os.path.dirname(os.path.join(plan.output, result)) for _, result in plan.pairs}:
-        for name in fnmatch.filter(os.listdir(folder) if os.path.isdir(folder) else (), LEFT):
+        for name in fnmatch.filter(os.listdir(folder) if os.path.isdir(folder) else (), pattern):
+            path = os.path.join(folder, name)
             with contextlib.suppress(OSError):
-                os.remove(os.path.join(folder, name))
+                if os.path.getmtime(path) < before:  # another process may be at a younger one
+                    os.remove(path)

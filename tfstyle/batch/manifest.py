@@ -8,6 +8,7 @@ last line at most, which then is none. Nothing here imports TensorFlow or Ray.
 import contextlib
 import json
 import os
+import sys
 
 from tfstyle.checks import InputError
 
@@ -16,6 +17,7 @@ __all__ = ["DONE", "FAILED", "NAME", "check_same", "keeping", "read_manifest"]
 NAME = "manifest.jsonl"
 DONE, FAILED = "done", "failed"
 _KEYS = ("photo", "result", "state", "sentence", "seconds")
+_BEGINS = '{"version"'  # a head
 _MADE_WITH = ("version", "overwrite")  # of the head, what a run that goes on may have otherwise
 
 
@@ -38,7 +40,7 @@ def read_manifest(output):
                 found = _object(text)
                 if found is not None and isinstance(found.get("settings"), dict):
                     head, lines = found, {}
-                elif head is None and text.endswith("\n"):
+                elif head is None and (text.endswith("\n") or not _is_torn_head(text)):
                     raise InputError(f"{path} is no manifest of a batch; move it away, or choose another output.")
                 elif found is not None and all(key in found for key in _KEYS):
                     lines[found["photo"]] = found
@@ -47,6 +49,10 @@ def read_manifest(output):
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); mend that, or choose another output.") from error
     return head, lines
+
+
+def _is_torn_head(text):
+    return text.startswith(_BEGINS) or _BEGINS.startswith(text)
 
 
 def _object(text):
@@ -69,6 +75,9 @@ def check_same(found, wanted, output):
         InputError: the pictures would be painted by something else, naming what.
     """
     before, now = ({**head, **head["settings"]} for head in (found, wanted))
+    network = now.get("model_sha256")
+    if network is not None and network == before.get("model_sha256"):
+        before["model"] = now["model"]  # the same file, wherever it lies
     for name in now:
         if name in ("settings", *_MADE_WITH) or before.get(name) == now[name]:
             continue
@@ -104,49 +113,54 @@ def keeping(output, head, anew):
     path = os.path.join(output, NAME)
 
     def note(lines):
+        whole = file.seek(0, os.SEEK_END)
+        rest = b"".join(json.dumps(line, allow_nan=False).encode() + b"\n" for line in lines)
         try:
-            file.write(b"".join(json.dumps(line, allow_nan=False).encode() + b"\n" for line in lines))
-            file.flush()
+            while rest:
+                rest = rest[file.write(rest):]
         except OSError as error:
+            with contextlib.suppress(OSError):
+                file.truncate(whole)
             why = error.strerror
             raise InputError(f"{path} cannot be written ({why}); mend that, and the same command goes on.") from error
 
     try:
-        file = open(path, "ab+")
+        file = open(path, "ab", buffering=0)  # so that nothing is left to be written when it is closed
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error.strerror}); choose another output.") from error
-    with file:
+    try:
         _lock(file, path)
-        _cut(file)
-        if anew or read_manifest(output)[0] is None:
+        before, _ = read_manifest(output)
+        file.truncate(_end_of_lines(path))
+        if anew or before is None:
             note([head])
         yield note
+    finally:
+        with contextlib.suppress(OSError):
+            file.close()
 
 
 def _lock(file, path):
     """Keeps a second process out; the system lets go when this one ends, however it does."""
     try:
         import fcntl
-    except ImportError:  # Windows
-        return
-    try:
+
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise InputError(f"Another process is writing {path}; wait for it, or choose another output.") from None
-    except OSError:  # a network disk that knows no locks
-        pass
+    except (ImportError, OSError):  # Windows, or a network disk that knows no locks
+        print(f"tfstyle: {path} cannot be locked here; start no second command for it meanwhile.", file=sys.stderr)
 
 
-def _cut(file):
-    """Takes away a last line that a kill has cut short."""
-    end = file.seek(0, os.SEEK_END)
-    while end > 0:
-        start = max(0, end - 65536)
-        file.seek(start)
-        line_end = file.read(end - start).rfind(b"\n")
-        if line_end >= 0:
-            end = start + line_end + 1
-            break
-        end = start
-    file.truncate(end)
-    file.seek(0, os.SEEK_END)
+def _end_of_lines(path):
+    """Where the last whole line ends; what comes after it, a kill has cut short."""
+    with open(path, "rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end > 0:
+            start = max(0, end - 65536)
+            file.seek(start)
+            line_end = file.read(end - start).rfind(b"\n")
+            if line_end >= 0:
+                return start + line_end + 1
+            end = start
+    return end

@@ -12,14 +12,17 @@ import time
 
 import numpy as np
 
+from tfstyle import atomic
 from tfstyle.batch.manifest import DONE, FAILED
 from tfstyle.checks import InputError
 from tfstyle.folder import Painting, fault_of, pairs_painter
+from tfstyle.pipeline import FAULTS
 from tfstyle.version import __version__
 
-__all__ = ["FULL", "REFUSED", "Order", "Worker", "lines_painter", "versions"]
+__all__ = ["ALIKE", "FULL", "REFUSED", "Order", "Worker", "lines_painter", "versions"]
 
 REFUSED, FULL = "refused", "full"  # besides DONE and FAILED, what a line from an actor may say: none of one picture
+ALIKE = 20  # defects of one kind in a row, after which it is hardly the pictures' fault
 
 
 def versions():
@@ -48,29 +51,50 @@ def lines_painter(painting, root, output, threads=None):
     Returns:
         paint(pairs, tell): pairs are (photo, result) relative to their folders; tell(line, is_full) is called with the
         manifest's line of each, and whether the disk takes no more; it returns True to stop. `seconds` of a line are
-        those that have gone by since the last one.
+        those that have gone by since the last one. It raises `InputError` once `ALIKE` pictures in a row, of this
+        call and of those before, have failed by one kind of defect.
     """
-    paint_pairs = pairs_painter(painting, threads)
+    paint_pairs = pairs_painter(painting, threads, faults=Exception)
+    kind, count = None, 0
 
     def paint(pairs, tell):
-        before = time.perf_counter()
+        before, is_hopeless = time.perf_counter(), False
 
         def told(task, error):
-            nonlocal before
+            nonlocal before, kind, count, is_hopeless
+            _check_no_end(error)
             now = time.perf_counter()
             sentence, is_full = fault_of(error)
+            if error is None:
+                count = 0
+            elif not isinstance(error, FAULTS):  # these say nothing of the next picture
+                kind, count = type(error), count + 1 if type(error) is kind else 1
+                is_hopeless = is_hopeless or count >= ALIKE
             line = {
                 "photo": task[2], "result": task[3], "state": DONE if error is None else FAILED, "sentence": sentence,
                 "seconds": round(now - before, 4),
             }
             before = now
-            return tell(line, is_full) or is_full
+            return tell(line, is_full) or is_full or is_hopeless
 
         paint_pairs(
             ((os.path.join(root, photo), os.path.join(output, result), photo, result) for photo, result in pairs), told
         )
+        if is_hopeless:
+            raise InputError(
+                f"{ALIKE} pictures in a row have failed by {kind.__name__}, of which the manifest tells more; mend "
+                "that, and the same command goes on."
+            )
 
     return paint
+
+
+def _check_no_end(error):
+    """Raises the Ctrl-C again that a library has made another exception of."""
+    while error is not None:
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            raise error
+        error = error.__cause__ or error.__context__
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +106,7 @@ class Order:
     output: str
     threads: int
     versions: dict
+    mark: str = ""  # as `tfstyle.atomic.mark` takes it
 
 
 class Worker:
@@ -99,6 +124,7 @@ class Worker:
         os.environ["KERAS_BACKEND"] = "tensorflow"
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # several may share one
+        atomic.mark(order.mark)
         try:
             _check_here(order)
             self._paint = lines_painter(order.painting, order.root, order.output, order.threads)
@@ -116,7 +142,10 @@ class Worker:
                 if is_full:
                     lines.append({"state": FULL})
 
-            self._paint([json.loads(pair) for pair in batch["pair"]], tell)
+            try:
+                self._paint([json.loads(pair) for pair in batch["pair"]], tell)
+            except InputError as error:
+                lines.append({"state": REFUSED, "sentence": str(error)})
         return {"line": np.array([json.dumps(line) for line in lines], object)}
 
 
