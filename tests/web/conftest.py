@@ -35,15 +35,35 @@ def files(tmp_path, photo, painting, other_painting):
 
 @pytest.fixture(scope="module")
 def page_process(tmp_path_factory):
-    """(address, folder for temporary files, process) of a page with small limits."""
-    folder = tmp_path_factory.mktemp("temporary")
+    """(address, folder for temporary files, process) of a page with small limits, where some orders are slow."""
+    with served(tmp_path_factory.mktemp("temporary")) as page:
+        yield page
+
+
+@pytest.fixture
+def page_of_its_own(tmp_path):
+    """The same, for who ends it."""
+    with served(tmp_path) as page:
+        yield page
+
+
+@contextlib.contextmanager
+def served(folder):
     code = """
-import signal, sys
+import signal, sys, time
+from tfstyle.web.painter import Painter
+
+painted, slow = Painter.__call__, {240: 1.0, 112: 0.05}  # px: seconds that each step of an optimization takes at least
+
+def slowly(self, order, callback):
+    return painted(self, order, lambda record: time.sleep(slow.get(order.size, 0)) or callback(record))
+
+Painter.__call__ = slowly
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs are without
 from tfstyle.cli import main
 sys.exit(main(["web", *sys.argv[1:]]))
 """
-    words = "--port 0 --no-browser --json --largest 256 --upload 0.1 --waiting 0 --preview 2".split()
+    words = "--port 0 --no-browser --json --largest 256 --upload 0.1 --waiting 1 --preview 2 --megapixels 1".split()
     child = subprocess.Popen(
         [sys.executable, "-c", code, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
@@ -85,6 +105,8 @@ def visitor(browser, page_process):
 
 class Visitor:
     """One who uses the page."""
+
+    patience = PATIENCE / 1000  # s
 
     def __init__(self, context, address):
         self.page, self.asked, self.faults = context.new_page(), [], []

@@ -30,10 +30,19 @@ async def fetched(block):
 async def all_fetched():
     return sorted({await fetched(block) for block in blocks.blocks.values()})
 
+def refused():
+    del parts.processing_utils.async_ssrf_protected_get
+    try:
+        parts.fetch_nothing()
+    except InputError as error:
+        return str(error)
+
 named = {block.elem_id: block for block in blocks.blocks.values() if getattr(block, "elem_id", None)}
 print(json.dumps({
     "visibility": [event["api_visibility"] for event in blocks.get_config_file()["dependencies"]],
     "fetched": asyncio.run(all_fetched()),
+    "unknown": refused(),
+    "paths": [page._path(given, sys.argv[1]) for given in ("/etc/hostname", 7, ["a"], {}, {"path": "/etc/hostname"})],
     "values": {name: named[name].value for name in ("strength", "style_scale", "size", "color", "photoreal")},
     "ranges": {name: [named[name].minimum, named[name].maximum] for name in ("strength", "size")},
     "untouched": [not function.preprocess for function in blocks.fns.values() if function.name in ("painted", "check")],
@@ -59,6 +68,14 @@ def test_no_event_is_for_programs(seen):
 def test_addresses_are_not_fetched(seen):
     (told,) = seen["fetched"]
     assert told.startswith("This page takes pictures as files, not by their address")
+
+
+def test_a_gradio_that_fetches_in_another_way_is_refused(seen):
+    assert seen["unknown"].startswith("gradio ") and "cannot be kept from loading addresses" in seen["unknown"]
+
+
+def test_a_picture_s_path_comes_from_gradio_alone(seen):
+    assert seen["paths"] == [None] * 5
 
 
 def test_controls_have_the_library_s_ranges_and_defaults(seen):

@@ -17,7 +17,7 @@ SECONDS = 30  # that a test waits for what must come; it never does
 
 
 def order(method="fast", name="a"):
-    return Order(method, b"", 16, {}, name)
+    return lambda: Order(method, b"", 16, {}, name)
 
 
 class Painter:
@@ -99,6 +99,34 @@ def test_a_full_line_is_said(painter, gate):
     assert [next(run).state for run in kept] == ["painting", "waiting"]
     with pytest.raises(InputError, match="2 pictures are being painted or waiting, .* try again"):
         next(jobs.run("c", order()))
+
+
+def test_an_order_is_made_once_there_is_a_place_for_it(painter, gate):
+    jobs = Jobs(WebSettings(waiting=0), painter)
+    with pytest.raises(InputError, match="no photo"):
+        next(jobs.run("a", lambda: refuse("There is no photo yet.")))
+    run = jobs.run("a", lambda: refused_meanwhile(jobs) or order()())
+    assert next(run).state == "painting", "one that came to nothing has left its place"
+    with pytest.raises(InputError, match="try again"):
+        next(jobs.run("b", lambda: pytest.fail("an order was made that nobody can take")))
+    gate.set()
+    assert list(run)[-1].state == "done"
+
+
+def refuse(sentence):
+    raise InputError(sentence)
+
+
+def refused_meanwhile(jobs):
+    """While an order is being made, its place is taken."""
+    with pytest.raises(InputError, match="1 picture is being painted or waiting"):
+        next(jobs.run("b", order()))
+
+
+def test_closing_while_an_order_is_made_paints_nothing(painter):
+    jobs = Jobs(WebSettings(), painter)
+    assert [update.state for update in jobs.run("a", lambda: jobs.close(0.0) and order()())] == ["stopped"]
+    assert painter.began == []
 
 
 def test_one_order_of_each(painter, gate):

@@ -3,11 +3,12 @@
 import os
 
 import pytest
+from PIL import Image
 
 from tfstyle.controls import Controls
 from tfstyle.gatys.settings import GatysSettings
 from tfstyle.look import Look
-from tfstyle.web.orders import METHODS, ordered
+from tfstyle.web.orders import METHODS, checked_picture, ordered
 from tfstyle.web.settings import WebSettings
 
 LIMITS = WebSettings(largest=256)
@@ -82,6 +83,41 @@ def test_a_large_file_is_refused_unread(files, refusal):
     with open(files["bad"], "r+b") as file:
         file.truncate(2 * 2**20)
     assert "more than 1 MB" in refusal(ordered, WebSettings(upload=1), files["bad"], files["style"])
+
+
+def test_many_pixels_are_refused_by_their_header(files, refusal, monkeypatch):
+    """A plain picture of a few kilobytes may fill the memory."""
+    limits = WebSettings(megapixels=0.01, largest=256)
+    Image.new("RGB", (101, 100)).save(files["bad"], "PNG")
+    with monkeypatch.context() as patch:
+        patch.setattr("PIL.Image.Image.load", lambda image: pytest.fail("it was decoded"))
+        patch.setattr("PIL.ImageFile.ImageFile.load", lambda image: pytest.fail("it was decoded"))
+        told = refusal(checked_picture, limits, files["bad"], "photo")
+        assert told.startswith("The photo has 101 x 100 pixels, and 0.01 million are as much as this page takes")
+        assert "The photo has" in refusal(ordered, limits, files["bad"], files["style"], size=64)
+    checked_picture(limits, files["photo"], "photo")
+    assert "The painting has" in refusal(ordered, limits, files["photo"], files["bad"], size=64)
+    Image.new("RGB", (100, 100)).save(files["bad"], "PNG")
+    assert ordered(limits, files["photo"], files["bad"], size=64)
+
+
+def test_one_picture_is_decoded_at_a_time(files, monkeypatch):
+    monkeypatch.setattr("tfstyle.web.orders.DECODING", lock := Lock())
+    ordered(LIMITS, files["photo"], files["style"], files["second"], size=64)
+    checked_picture(LIMITS, files["photo"], "photo")
+    assert lock.taken == 4
+
+
+class Lock:
+    """Counts how often it is taken."""
+
+    taken = 0
+
+    def __enter__(self):
+        self.taken += 1
+
+    def __exit__(self, *how):
+        pass
 
 
 @pytest.mark.parametrize("given, kept", [

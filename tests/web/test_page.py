@@ -1,5 +1,6 @@
 """The page in a real browser: Chromium of the system, led by Playwright."""
 
+import http.client
 import json
 import os
 import pathlib
@@ -76,27 +77,29 @@ def test_galleries_and_learned_styles(visitor):
 
 
 def test_an_optimization_is_watched_and_stopped_and_others_are_told(visitor, files):
-    me, other = visitor(), visitor()
+    me, other, third = visitor(), visitor(), visitor()
     me.given("photo", files["photo"])
     me.given("style", files["style"])
     me.more()
     me.page.check("#method input[value=optimize]")
-    me.set("size", 160)
+    me.set("size", 240)
     before = me.source()
     me.page.click("#paint")
     me.page.wait_for_selector("#sofar img")
     assert not me.page.is_visible("#paint") and "of 140" in me.until("Painting: step")
-    other.given("photo", files["second"])
-    other.given("style", files["style"])
-    other.page.click("#paint")
-    assert "1 picture is being painted or waiting" in other.until("1 picture")
+    for you in (other, third):
+        you.given("photo", files["second"])
+        you.given("style", files["style"])
+        you.page.click("#paint")
+        you.until("Waiting: 1 picture" if you is other else "2 pictures are being painted or waiting")
     me.page.click("#stop")
     told = me.until("Stopped at step")
     assert told.endswith("this is the picture so far.") and 0 < int(told.split()[3]) < 140
-    assert me.source() != before and me.result().size == (160, 118)
+    assert me.source() != before and me.result().size == (240, 177)
     assert me.page.is_visible("#paint") and not me.page.is_visible("#stop")
+    other.until("Done")
     me.page.check("#method input[value=fast]")
-    assert me.painted().size == (160, 118), "the page paints on after a stop"
+    assert me.painted().size == (240, 177), "the page paints on after a stop"
 
 
 def test_who_leaves_stops_the_work(visitor, files):
@@ -105,36 +108,50 @@ def test_who_leaves_stops_the_work(visitor, files):
     me.given("style", files["style"])
     me.more()
     me.page.check("#method input[value=optimize]")
-    me.set("size", 256)
+    me.set("size", 240)
     me.page.click("#paint")
-    me.until("Painting: step")
+    steps = int(me.until("Painting: step").split()[4].strip(","))
+    assert steps > me.patience, "at a second each, it would end by itself"
     me.page.close()
     other.given("photo", files["photo"])
     other.given("style", files["style"])
-    before = other.source()
-
-    def has_its_turn():
-        if other.page.is_visible("#paint"):
-            other.page.click("#paint")
-        other.page.wait_for_timeout(500)
-        return other.source() != before
-
-    other.wait(has_its_turn)
+    assert other.painted().size == (256, 189)
 
 
-def test_two_visitors_see_their_own(visitor, files):
+def test_two_visitors_at_once_see_their_own(visitor, files):
     one, two = visitor(), visitor()
-    for me, photo in ((one, "photo"), (two, "second")):
+    for me, photo, method in ((one, "photo", "optimize"), (two, "second", "fast")):
         me.given("photo", files[photo])
         me.given("style", files["style"])
         me.more()
-        me.set("size", 96)
-    mine = one.painted()
-    seen = one.source()
-    assert "example.jpg" in two.source()
-    theirs = two.painted()
-    assert one.source() == seen and mine.size == (96, 71) and theirs.size == (96, 60)
+        me.page.check(f"#method input[value={method}]")
+        me.set("size", 112)
+    one.page.click("#paint")
+    one.until("Painting")
+    two.page.click("#paint")
+    assert two.until("Waiting") == "Waiting: 1 picture is before yours."
+    one.until("Done")
+    two.until("Done")
+    mine, theirs = one.result(), two.result()
+    assert mine.size == (112, 83) and theirs.size == (112, 70) and one.source() != two.source()
     assert "other" not in one.page.content() and "my holiday" not in two.page.content()
+
+
+def test_uploads_have_an_end_and_other_names_no_page(page_process):
+    address, folder, _ = page_process
+    part = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+    before = sorted(folder.rglob("*"))
+    asked = http.client.HTTPConnection(address.split("/")[2], timeout=60)
+    asked.request(
+        "POST", "/gradio_api/upload", iter([part, *[bytes(65_536)] * 4]),
+        {"Content-Type": "multipart/form-data; boundary=x"}, encode_chunked=True,
+    )
+    assert 400 <= asked.getresponse().status < 500
+    asked.close()
+    assert sorted(folder.rglob("*")) == before, "what had come of it is gone"
+    asked.request("GET", "/", headers={"Host": "evil.example"})
+    assert asked.getresponse().status == 421
+    asked.close()
 
 
 def test_pictures_that_are_gone_are_a_sentence(visitor, files, page_process):
@@ -165,15 +182,17 @@ def test_numbers_out_of_range_are_a_sentence(visitor, files):
     assert me.until("Size is at most 256 px")
 
 
-@pytest.mark.parametrize("meta", [{}, {"meta": {"_type": "gradio.FileData"}}])
-def test_pictures_of_the_server_s_own_are_not_to_be_had(visitor, files, page_process, meta):
+@pytest.mark.parametrize("forged", [
+    lambda path: {"path": path}, lambda path: {"path": path, "meta": {"_type": "gradio.FileData"}}, str, lambda path: 7,
+])
+def test_pictures_of_the_server_s_own_are_not_to_be_had(visitor, files, page_process, forged):
     me = visitor()
     with open(files["second"], "ab") as file:
         file.write(bytes(12_345))  # so that it is like no other here
     size = os.path.getsize(files["second"])
     me.given("photo", files["photo"])
     me.given("style", files["style"])
-    changed(me, lambda value: {"path": files["second"], **meta} if isinstance(value, dict) else value)
+    changed(me, lambda value: forged(files["second"]) if isinstance(value, dict) else value)
     before = me.source()
     me.page.click("#paint")
     me.wait(lambda: me.status().startswith(("There is no photo yet", "Error")))
@@ -193,6 +212,9 @@ def test_bad_files_are_sentences(visitor, files, tmp_path):
     me.give("photo", str(tmp_path / "short.png"))
     assert "cut short" in me.until("The photo cannot be decoded")
     (tmp_path / "large.png").write_bytes(whole + bytes(200_000))
+    Image.new("1", (1200, 1000)).save(tmp_path / "wide.png")
+    me.give("photo", str(tmp_path / "wide.png"))
+    assert me.until("The photo has 1200 x 1000 pixels")
     me.give("photo", str(tmp_path / "large.png"))
     me.page.wait_for_selector("text=maximum allowed size")
     assert "Traceback" not in me.page.content() and "/tmp" not in me.page.inner_text("body")
@@ -231,6 +253,15 @@ def test_ctrl_c_is_a_clean_end(page_process):
     assert child.wait(60) == 130
     told = child.stderr.read()
     assert told.endswith("tfstyle: interrupted.\n") and told.count("tfstyle:") == 1
-    forged = told.count("\ngradio.exceptions.InvalidPathError")  # what gradio says of requests that are
+    # What gradio says of requests that are forged.
+    forged = told.count("\ngradio.exceptions.InvalidPathError") + told.count("\npydantic_core._pydantic_core.Validation")
     assert told.count("Traceback") == forged
+    assert not list(folder.iterdir())
+
+
+def test_sigterm_has_its_own_code(page_of_its_own):
+    _, folder, child = page_of_its_own
+    child.terminate()
+    assert child.wait(60) == 143
+    assert child.stderr.read() == "tfstyle: terminated.\n"
     assert not list(folder.iterdir())

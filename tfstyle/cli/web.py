@@ -4,19 +4,22 @@ import os
 import sys
 import webbrowser
 
-from tfstyle.cli import flags, manners
 from tfstyle.chatter import hushed
-from tfstyle.web.server import check_gradio, is_private, launch, url
+from tfstyle.cli import ends, flags, manners
+from tfstyle.web.guard import is_private
+from tfstyle.web.server import at_work, check_gradio, launch, listening, url
 from tfstyle.web.settings import WebSettings
 
 EXAMPLES = """The page is for this machine alone unless --host says otherwise; it asks nobody who they
 are. docs/web.md tells what every control does, and how to put it behind a server that asks.
 
-exit codes: 2 bad input or usage, such as a port in use; 130 ended by Ctrl-C, as it is meant to.
+exit codes: 2 bad input or usage, such as a port in use; 130 ended by Ctrl-C, as it is meant to; 143
+ended by SIGTERM.
 
 examples:
   tfstyle web
   tfstyle web --port 8000 --no-browser --largest 1024 --seconds 120
+  tfstyle web --name paint.example.org --no-browser
 """
 
 
@@ -28,7 +31,7 @@ def add_flags(parser):
 
 
 def run(args):
-    """Runs the verb: serves the page until KeyboardInterrupt; 0 after --dry-run."""
+    """Runs the verb: serves the page until a signal ends it; 0 after --dry-run."""
     settings = WebSettings(**flags.given(args, WebSettings))
     check_gradio()
     if not is_private(settings.host):
@@ -37,6 +40,8 @@ def run(args):
             "processors with it; --host 127.0.0.1 keeps it to this machine.", file=sys.stderr, flush=True,
         )
     if args.dry_run:
+        with listening(settings.host, settings.port):
+            pass
         address = url(settings.host, settings.port)
         manners.tell(args, f"would serve the page at {address}", url=address, dry_run=True)
         return 0
@@ -47,8 +52,21 @@ def run(args):
         if settings.browser and _has_screen():
             webbrowser.open(address)
 
-    launch(settings, ready=ready, around=hushed)
+    try:
+        launch(settings, ready=ready, around=hushed)
+    except (KeyboardInterrupt, ends.Ended) as end:
+        if at_work():
+            _end_now(args, end if isinstance(end, ends.Ended) else ends.Ended(ends.INTERRUPTED, "interrupted."))
+        raise
     return 0
+
+
+def _end_now(args, end):
+    """Ends the process as it would end, but without the interpreter's own end."""
+    if not args.told:
+        manners.tell(args, "", error=end.sentence, exit_code=end.code)
+    print(f"tfstyle: {end.sentence}", file=sys.stderr, flush=True)
+    os._exit(end.code)
 
 
 def _has_screen():

@@ -41,8 +41,8 @@ class Update:
 class _Job:
     """One order on its way. What the painting thread finds out is left here for the one who watches."""
 
-    def __init__(self, order):
-        self.order, self.news = order, threading.Event()
+    def __init__(self):
+        self.order, self.news = None, threading.Event()
         self.stopped, self.late = threading.Event(), False
         self.started = self.over = False
         self.step = self.steps = self.scale = 0
@@ -65,14 +65,15 @@ class Jobs:
         self._limits, self._painter = limits, painter
         self._lock = threading.Lock()
         self._line, self._painting, self._owners = collections.deque(), {}, {}
-        self._closed = False
+        self._entering, self._closed = 0, False
 
-    def run(self, owner, order):
+    def run(self, owner, ordered):
         """Has an order painted.
 
         Args:
             owner: anything hashable; one order of each is taken at a time.
-            order: `tfstyle.web.orders.Order`.
+            ordered: function of no arguments that makes its `tfstyle.web.orders.Order`, which may take memory and
+                time: it is called once there is a place for it.
 
         Yields:
             `Update`, the last of which is "done" or "stopped". Closing the generator stops the work.
@@ -80,9 +81,13 @@ class Jobs:
         Raises:
             InputError: the line is full, the owner has an order already, or the picture cannot be painted.
         """
-        job = _Job(order)
+        job = _Job()
         self._enter(owner, job)
         try:
+            try:
+                job.order = ordered()
+            finally:
+                self._entered(job)
             yield from self._watched(job)
         finally:
             job.stop()
@@ -120,17 +125,27 @@ class Jobs:
                 raise InputError("The page is being closed; nothing more is painted.")
             if owner in self._owners:
                 raise InputError("A picture of yours is being painted already; wait for it, or stop it.")
-            if len(self._painting) < self._limits.at_once:
-                self._start(job)
-            elif len(self._line) < self._limits.waiting:
-                self._line.append(job)
-            else:
-                count = len(self._painting) + len(self._line)
+            count = len(self._painting) + len(self._line) + self._entering
+            if count >= self._limits.at_once + self._limits.waiting:
                 raise InputError(
                     f"{count} picture{'s are' if count > 1 else ' is'} being painted or waiting, which is as much as "
                     "this page takes on; try again in a minute."
                 )
             self._owners[owner] = job
+            self._entering += 1
+
+    def _entered(self, job):
+        """Puts a job into the line, or out of it if nothing has come of its order."""
+        with self._lock:
+            self._entering -= 1
+            if job.order is None:
+                return
+            if self._closed:
+                job.stop()
+            if len(self._painting) < self._limits.at_once:
+                self._start(job)
+            else:
+                self._line.append(job)
 
     def _start(self, job):
         """Gives a job its thread; the lock is held."""

@@ -1,17 +1,22 @@
 """What a visitor asks for, checked as far as that goes without TensorFlow."""
 
 import dataclasses
+import io
 import os
 import re
+import threading
 
 from tfstyle import images
 from tfstyle.checks import InputError, check_choice, check_number
 from tfstyle.controls import Controls, read_style
+from tfstyle.images.files import pixels
+from tfstyle.images.pixels import opened
 from tfstyle.weights.files import shipped_styles
 
-__all__ = ["METHODS", "Order", "checked_picture", "ordered"]
+__all__ = ["DECODING", "METHODS", "Order", "checked_picture", "ordered"]
 
 METHODS = ("fast", "optimize", "learned")  # the last: a shipped network for one style
+DECODING = threading.Lock()  # held by who decodes for a visitor: one picture at a time, however many there are
 _NAME = 60  # characters of a photo's name that its result keeps
 
 
@@ -84,12 +89,14 @@ def checked_picture(limits, path, name, size=None):
     Raises:
         InputError: a file that is gone, empty, too large, or no picture.
     """
-    data = _content(limits, path, name)
-    images.read(data, name=f"the {name}", size=size)
+    with DECODING:
+        data = _content(limits, path, name)
+        pixels(data, name=f"the {name}", size=size)
     return data
 
 
 def _content(limits, path, name):
+    """The bytes of a picture file whose header says that it can be decoded."""
     try:
         if os.path.getsize(path) > limits.upload * 2**20:
             raise InputError(
@@ -103,6 +110,12 @@ def _content(limits, path, name):
                          ) from None
     if not data:
         raise InputError(f"The {name} is empty (0 bytes); get or save it again.")
+    with opened(io.BytesIO(data), f"the {name}") as image:
+        if image.width * image.height > limits.megapixels * 1e6:
+            raise InputError(
+                f"The {name} has {image.width} x {image.height} pixels, and {limits.megapixels:g} million are as much "
+                "as this page takes; make it smaller."
+            )
     return data
 
 
@@ -118,8 +131,9 @@ def _styles(limits, style, second, mix, controls):
         wanted = {"painting": style, "second painting": second}
     pictures = []
     for name, path in wanted.items():
-        pictures.append(_content(limits, path, name))
-        read_style(pictures[-1], controls, controls.size, f"the {name}")
+        with DECODING:
+            pictures.append(_content(limits, path, name))
+            read_style(pictures[-1], controls, controls.size, f"the {name}")
     return {"style": pictures, "weights": None if len(pictures) == 1 else (1 - mix, mix)}
 
 

@@ -1,5 +1,6 @@
 """The page itself: two pictures, a button, and everything else folded away. Imports gradio."""
 
+import functools
 import logging
 import pathlib
 
@@ -24,6 +25,7 @@ _METHODS_TOLD = (
 _COLOR_NAMES = ("The painting's", "The photo's hues", "Like the photo's", "The photo's, closely")
 _SCALES = (0.2, 3.0)  # of style_scale: where most of the difference is
 _STEP = 16  # px, of size
+_PICTURES = {"photo": "photo", "style": "painting", "second": "second painting"}  # and how sentences call them
 _WELCOME = "An example: drag the line across it. Then choose a photo and a painting of your own, and press Paint."
 _LOG = logging.getLogger(__name__)
 
@@ -47,7 +49,7 @@ def application(limits, jobs, folder):
         head=f"<script>{(HERE / 'page.js').read_text(encoding='utf-8')}</script>",
     )
     blocks.has_launched = True  # otherwise gradio hands out any file of the server that a visitor names
-    return Guard(app, limits.upload)
+    return Guard(app, limits, folder)
 
 
 def _page(limits, jobs, folder):
@@ -135,8 +137,12 @@ def _wire(blocks, limits, jobs, folder, asked, told):
     paint, stop, status = (asked.pop(name) for name in ("paint", "stop", "status"))
 
     def painted(given, request: gr.Request):
+        @functools.cache
+        def order():
+            values = {name: given[part] for name, part in asked.items()}
+            return ordered(limits, **values | {name: _path(values[name], folder) for name in _PICTURES})
+
         try:
-            order = ordered(limits, **{name: _plain(given[part], folder) for name, part in asked.items()})
             for update in jobs.run(request.session_hash, order):
                 yield shown(order, update)
         except InputError as error:
@@ -163,7 +169,7 @@ def _wire(blocks, limits, jobs, folder, asked, told):
                 told["result"]: gr.update(visible=False),
             }
         if update.picture is not None:
-            paths = files(order, update.picture, folder)
+            paths = files(order(), update.picture, folder)
             changes[told["result"]] = gr.update(value=(paths["before"], paths["after"]), visible=True)
             changes |= {told[kind]: gr.update(value=paths[kind], visible=True) for kind in ("png", "jpeg")}
         return changes
@@ -180,7 +186,7 @@ def _wire(blocks, limits, jobs, folder, asked, told):
     paint.click(painted, {*asked.values()}, [*told.values(), paint, stop, status], concurrency_limit=None, **quiet)
     stop.click(leaving, None, None, queue=False, **quiet)
     blocks.unload(leaving)
-    for name, label in (("photo", "photo"), ("style", "painting"), ("second", "second painting")):
+    for name, label in _PICTURES.items():
         asked[name].upload(
             _checking(limits, folder, label), asked[name], [asked[name], status], queue=False, **quiet
         )
@@ -191,7 +197,7 @@ def _checking(limits, folder, label):
 
     def check(given):
         try:
-            checked_picture(limits, _plain(given, folder), label)
+            checked_picture(limits, _path(given, folder), label)
         except InputError as error:
             return None, _fault(str(error))
         return gr.skip(), notice("")
@@ -199,13 +205,13 @@ def _checking(limits, folder, label):
     return check
 
 
-def _plain(given, folder):
-    """A picture's path in place of what gradio tells of it; anything else as it is.
+def _path(given, folder):
+    """The path in what gradio tells of a picture; None where there is none.
 
-    The path comes from the visitor's browser, so that only what lies in the page's own folders counts: None elsewhere.
+    It comes from the visitor's browser, so that only what lies in the page's own folders counts: None elsewhere.
     """
     if not isinstance(given, dict):
-        return given
+        return None
     path = pathlib.Path(str(given.get("path"))).resolve()
     return str(path) if any(path.is_relative_to(pathlib.Path(own).resolve()) for own in (folder, HERE)) else None
 

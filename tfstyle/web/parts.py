@@ -108,9 +108,17 @@ def theme():
 
 
 def fetch_nothing():
-    """Keeps gradio, in this process, from loading pictures from addresses, of which visitors could name any."""
+    """Keeps gradio, in this process, from loading pictures from addresses, of which visitors could name any.
+
+    Raises:
+        InputError: this gradio does it in another way than is known here.
+    """
 
     async def refused(address):
         raise InputError(f"This page takes pictures as files, not by their address; received {address!r}.")
 
+    if not hasattr(processing_utils, "async_ssrf_protected_get"):
+        raise InputError(
+            f"gradio {gr.__version__} cannot be kept from loading addresses; get another: pip install 'tfstyle[web]'."
+        )
     processing_utils.async_ssrf_protected_get = refused

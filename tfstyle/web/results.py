@@ -4,6 +4,7 @@ import os
 import secrets
 
 from tfstyle import images
+from tfstyle.web.orders import DECODING
 
 __all__ = ["files"]
 
@@ -27,5 +28,7 @@ def files(order, picture, folder):
     before = os.path.join(own, "before.jpg")
     images.write(png, picture)
     images.write(jpeg, picture)
-    images.write(before, images.read(order.photo, size=order.size), quality=_QUALITY)
+    with DECODING:
+        photo = images.read(order.photo, size=order.size)
+    images.write(before, photo, quality=_QUALITY)
     return {"before": before, "after": png if picture.mode == "RGBA" else jpeg, "png": png, "jpeg": jpeg}

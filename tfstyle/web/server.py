@@ -3,21 +3,20 @@
 import contextlib
 import importlib.metadata
 import importlib.util
-import ipaddress
 import os
 import shutil
 import signal
 import socket
-import sys
 import tempfile
 import threading
 
 from tfstyle.checks import InputError
 from tfstyle.web.settings import WebSettings
 
-__all__ = ["check_gradio", "is_private", "launch", "url"]
+__all__ = ["at_work", "check_gradio", "launch", "listening", "url"]
 
 _OLDEST = 6  # of gradio
+_THREADS = "tfstyle-web-"  # how the names of threads begin that use TensorFlow
 _PATIENCE = 10.0  # seconds that pictures have to stop when the page ends
 
 
@@ -32,23 +31,16 @@ def check_gradio():
         )
 
 
-def is_private(host):
-    """Whether only this machine reaches an address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def url(host, port):
     """The page's address."""
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
 def launch(settings=None, *, ready=None, around=contextlib.nullcontext):
-    """Serves the page until Ctrl-C or SIGTERM, which raise KeyboardInterrupt once all has been put away.
+    """Serves the page until Ctrl-C or SIGTERM.
+
+    While it does, environment variables keep gradio and what it loads from calling elsewhere and name it a folder;
+    afterwards they are as before. KERAS_BACKEND is "tensorflow" from the moment that TensorFlow is loaded.
 
     Args:
         settings: `WebSettings`; None for the defaults.
@@ -57,17 +49,30 @@ def launch(settings=None, *, ready=None, around=contextlib.nullcontext):
 
     Raises:
         InputError: no gradio, or an address or port that cannot be listened on.
-        KeyboardInterrupt: the page was ended.
+        KeyboardInterrupt: Ctrl-C has ended the page, and all has been put away.
+        SystemExit: SIGTERM has, unless there is a handler for it, which is then called; `code` is 143.
     """
     settings = settings or WebSettings()
     check_gradio()
-    with _listening(settings.host, settings.port) as listener, _folder() as folder:
+    with listening(settings.host, settings.port) as listener, _folder() as folder, _environment(folder), _terminable():
         _serve(settings, listener, folder, ready, around)
 
 
+def at_work():
+    """Whether a page that has ended has left a thread in TensorFlow: an interpreter that ends below its feet crashes.
+
+    It does so where a single step, or loading, takes longer than the end waits for it.
+    """
+    return any(thread.name.startswith(_THREADS) for thread in threading.enumerate())
+
+
 @contextlib.contextmanager
-def _listening(host, port):
-    """A socket that nobody else has."""
+def listening(host, port):
+    """A socket that nobody else has.
+
+    Raises:
+        InputError: an address or port that cannot be listened on.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -97,11 +102,25 @@ def _folder():
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _serve(settings, listener, folder, ready, around):
-    os.environ |= {
+@contextlib.contextmanager
+def _environment(folder):
+    """What gradio, and the hub's library that it loads, look for in the environment."""
+    wanted = {
         "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1",
         "GRADIO_TEMP_DIR": folder,
     }
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ |= wanted
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _serve(settings, listener, folder, ready, around):
     import uvicorn
 
     from tfstyle.web.jobs import Jobs
@@ -122,18 +141,13 @@ def _serve(settings, listener, folder, ready, around):
                 ready(address)
 
     server = Server(config)
-    loading = threading.Thread(target=_loaded, args=(painter,), name="tfstyle-web-loading", daemon=True)
+    loading = threading.Thread(target=_loaded, args=(painter,), name=f"{_THREADS}loading", daemon=True)
     loading.start()
-    with _terminable():
-        try:
-            server.run(sockets=[listener])
-        finally:
-            ended = jobs.close(_PATIENCE)
-            loading.join(_PATIENCE)
-            if not ended or loading.is_alive():  # an interpreter that ends below TensorFlow's feet crashes
-                shutil.rmtree(folder, ignore_errors=True)
-                print("tfstyle: interrupted.", file=sys.stderr, flush=True)
-                os._exit(130)
+    try:
+        server.run(sockets=[listener])
+    finally:
+        jobs.close(_PATIENCE)
+        loading.join(_PATIENCE)
 
 
 def _loaded(painter):
@@ -144,16 +158,17 @@ def _loaded(painter):
 
 @contextlib.contextmanager
 def _terminable():
-    """SIGTERM as Ctrl-C, for whoever stops servers by it."""
-    if threading.current_thread() is not threading.main_thread():
+    """SIGTERM as an exception, so that all is put away, where it would end the process at once."""
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield
         return
 
-    def interrupt(number, frame):
-        raise KeyboardInterrupt
+    def terminate(number, frame):
+        raise SystemExit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGTERM, terminate)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -20,12 +20,23 @@ class WebSettings:
         "127.0.0.1", "address to listen on; 127.0.0.1 is this machine alone, 0.0.0.0 its whole network", group="page"
     )
     port: int = setting(7860, "port to listen on; 0 takes any that is free", group="page", low=0, high=65535)
+    name: str | None = setting(
+        None, "name that the page has behind another server, such as paint.example.org; none for this machine's own",
+        group="page",
+    )
     browser: bool = setting(True, "open the page in the browser of this machine", group="page")
 
     largest: int = setting(
         2048, "long side in pixels that a result may have", group="limit", low=LEAST_SIDE, high=16384
     )
     upload: float = setting(20.0, "megabytes that the file of a picture may have", group="limit", low=0.01, high=1000.0)
+    megapixels: float = setting(
+        40.0, "million pixels that a picture may have, of whatever size its file is", group="limit", low=0.01, high=89.0
+    )
+    room: float = setting(
+        4.0, "gigabytes that all pictures kept here may have; above, no more are taken", group="limit", low=0.001,
+        high=10000.0,
+    )
     at_once: int = setting(1, "pictures that are painted at a time", group="limit", low=1, high=8)
     waiting: int = setting(8, "pictures that may wait for their turn", group="limit", low=0, high=24)
     seconds: float = setting(
