@@ -26,6 +26,13 @@ def test_closest(value, wanted):
     assert closest(value, ("relu1_1", "relu4_1", "pool5")) == wanted
 
 
+@pytest.mark.parametrize(("value", "choice", "near"), [
+    ("nope.jpg", "rocket.jpg", False), ("ksh", "zsh", False), ("phot.jpg", "photo.jpg", True), ("bsh", "bash", True),
+])
+def test_what_merely_shares_an_ending_is_not_near(value, choice, near):
+    assert closest(value, (choice,)) == (choice if near else None)
+
+
 def test_closest_of_nothing():
     assert closest("max", ()) is None
 

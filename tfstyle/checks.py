@@ -19,7 +19,7 @@ class InputError(ValueError):
 
 def closest(value, choices):
     """The entry of `choices` spelled most like `value`, or None when nothing is near."""
-    near = difflib.get_close_matches(str(value), [str(c) for c in choices], n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(value), [str(c) for c in choices], n=1, cutoff=0.7)
     return near[0] if near else None
 
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tfstyle.cli import VERBS, main
-from tfstyle.cli.completion import SHELLS, whole_parser
+from tfstyle.cli.completion import EXAMPLES, PLACES, SHELLS, headed, whole_parser
 from tfstyle.cli.train_networks import NETWORKS
 
 pytest.importorskip("shtab", reason="needs tfstyle[completion]")
@@ -20,7 +20,7 @@ def scripts():
     """{shell: script}, made once."""
     import shtab
 
-    return {shell: shtab.complete(whole_parser(), shell) for shell in SHELLS}
+    return {shell: headed(shtab.complete(whole_parser(), shell), shell) for shell in SHELLS}
 
 
 @pytest.fixture
@@ -107,6 +107,16 @@ def test_every_shell_can_read_it(scripts, shell, tmp_path):
     path.write_text(scripts[shell])
     done = subprocess.run([shell, "-n", str(path)], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_head_names_the_place_that_the_help_names(scripts, shell):
+    lines = scripts[shell].splitlines()
+    assert (lines[0] == "#compdef tfstyle") == (shell == "zsh")
+    comments = [line for line in lines[:6] if line.startswith("# ")]
+    assert len(comments) == 1 and comments[0].endswith(f" in {shell}, made by shtab; its place: {PLACES[shell]}")
+    assert f"tfstyle completion {shell} > {PLACES[shell]}" in EXAMPLES
+    assert "AUTOMATICALLY" not in scripts[shell] and "_completion/tfstyle" not in scripts[shell]
 
 
 def test_the_verb(scripts, capsys, refused):

@@ -67,6 +67,15 @@ def test_what_was_swallowed_comes_again_while_a_run_may_stop(capfd):
     assert end.value.code == 130 and capfd.readouterr().err == "\ntfstyle: interrupted.\n"
 
 
+def test_sigterm_before_a_run_may_stop_is_known_behind_what_a_library_raises(capfd):
+    with pytest.raises(ImportError), ends.caught() as signals, interrupts():
+        try:
+            send(signal.SIGTERM)
+        except ends.Ended:
+            raise ImportError("half loaded") from None
+    assert (signals.end.code, signals.end.sentence, capfd.readouterr().err) == (143, "terminated.", "")
+
+
 def test_other_lost_exceptions_are_told_as_ever(capfd):
     with ends.caught():
         class Thing:

@@ -93,10 +93,10 @@ def test_bad_folders(refused, here, measured):
 
 def test_bad_pictures(refused, here, measured):
     Image.new("RGB", (30, 15)).save("fake/2.jpg")
-    assert refused(*PLAIN) == "picture 2.jpg is 30x15 px (width x height); use one of at least 16 px a side."
+    assert refused(*PLAIN) == "picture 'fake/2.jpg' is 30x15 px (width x height); use one of at least 16 px a side."
     with open("fake/2.jpg", "wb") as file:
         file.write(b"no picture")
-    assert refused(*PLAIN).startswith("picture 2.jpg is in no picture format that can be read, or damaged; convert it")
+    assert refused(*PLAIN).startswith("picture 'fake/2.jpg' is in no picture format that can be read, or damaged; ")
     assert measured == []
 
 

@@ -112,7 +112,7 @@ BAD = [
     (("translate", "-o", "m", "--model", "wave.npz"), "model 'wave.npz' paints pictures and translates none; "),
     (("arbitrary", "-o", "m", "--model", "monet.npz"), "model 'monet.npz' translates pictures and paints none; "),
     (("translate", "-o", "m", "--model", "monet.npz", "--direction", "a2a"),
-     "--direction must be one of 'a2b', 'b2a'; received 'a2a'; did you mean "),
+     "--direction must be one of 'a2b', 'b2a'; received 'a2a'."),
     (("style", "-o", "m", "--model", "wave.npz", "--direction", "b2a"), "direction is for translate alone; leave it "),
     (("translate", "-o", "m", "--model", "monet.npz", "--direction", "b2a", "--format", "onnx"),
      "Networks that translate are not exported to onnx; they are SavedModels alone."),

@@ -83,14 +83,16 @@ def test_killed_at_both_scales_and_resumed(folder):
     assert losses("resumed.json") == losses("whole.json") and len(losses("whole.json")) == STEPS + 1
 
 
-def test_ctrl_c_writes_the_picture(folder):
+@pytest.mark.parametrize(("signum", "name", "ended_with"), [
+    (signal.SIGINT, "Ctrl-C", 130), (signal.SIGTERM, "SIGTERM", 143)])
+def test_a_signal_writes_the_picture(folder, signum, name, ended_with):
     process = started("out.png", "--checkpoint", "run.npz", "--trace", "run.json", "--steps", "9999")
     wait_for_steps(process, "run.npz", 3)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signum)
     code, line, told = finished(process)
-    assert code == 130
+    assert code == ended_with
     assert line.startswith("out.png  96x72  ") and "interrupted at step " in line
-    assert told == "\ntfstyle: stopping after this step to write the picture; Ctrl-C again quits at once.\n"
+    assert told == f"\ntfstyle: stopping after this step to write the picture; {name} again quits at once.\n"
     assert 3 <= len(losses("run.json")) - 1 < 9999
     assert os.path.getsize("out.png") > 1000
 

@@ -1,6 +1,9 @@
 """How help is closed and wrapped, and that what is wrapped can still be copied into a shell."""
 
+import re
 import shlex
+
+import pytest
 
 from tfstyle.cli import layout
 
@@ -36,7 +39,10 @@ def test_examples():
 
 
 def test_wide_enough():
-    assert filled(EPILOG, 200) == EPILOG.rstrip("\n")
+    lines = EPILOG.splitlines()
+    assert filled(EPILOG, 200).splitlines() == [
+        *lines[:3], "  # one's sky", LONG, "  # loud", "  TF_CPP_MIN_LOG_LEVEL=0 tfstyle doctor", lines[-1],
+    ]
 
 
 def test_narrow():
@@ -44,9 +50,30 @@ def test_narrow():
     lines = told.splitlines()
     assert max(map(len, lines)) <= 60
     assert "  # one's sky" in lines and lines.index("  # one's sky") == lines.index("examples:") + 1
-    command = told[told.index("  tfstyle"):told.index("  TF_CPP")]
+    command = told[told.index("  tfstyle"):told.index("  # loud")]
     assert command.count(" \\\n      ") == 1 and shlex.split(command.replace("\\\n", "")) == shlex.split(LONG)
     assert layout.examples(told.replace("\\\n", "")) == layout.examples(EPILOG)
+
+
+@pytest.mark.parametrize("width", range(40, 100))
+def test_no_flag_is_parted_from_its_values(width):
+    told = filled(EPILOG, width)
+    for line in told.splitlines():
+        assert not re.search(r"(-o|>|--weights|--masks)( \\)?$", line)
+        assert line.startswith(("  # ", "      ", "  tfstyle ", "  TF_CPP_MIN")) or line in ("A note.", "", "examples:")
+
+
+def test_flags_in_notes_stay_with_their_values():
+    told = filled("x:\n  name: --one 1 --switch --three 3 --four 4 --five 5 --six 6", 40)
+    assert told == "x:\n  name: --one 1 --switch --three 3\n    --four 4 --five 5 --six 6"
+    names = ",".join(["block1_conv1"] * 4)  # too long for any line
+    assert filled(f"  --layers {names} --x 1", 40) == f"  --layers\n    {names}\n    --x 1"
+
+
+def test_paragraphs_are_wrapped_anew():
+    assert filled("one two\nthree\n\nfour:\n  five\n  six\nseven\neight", 40) == (
+        "one two three\n\nfour:\n  five\n  six\nseven eight"
+    )
 
 
 def test_notes_are_wrapped_at_words():

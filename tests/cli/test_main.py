@@ -71,7 +71,7 @@ def test_help_names_the_verbs_and_nothing_of_absl(capsys):
 
 def test_help_of_optimize(capsys):
     text = helped(capsys, "optimize", "--help")
-    assert text.startswith("usage: tfstyle optimize CONTENT STYLE [STYLE ...] -o OUT [flags]\n")
+    assert text.startswith("usage: tfstyle optimize CONTENT [STYLE ...] -o OUT [flags]\n")
     titles = [line[:-1] for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
     assert titles == [
         "options", "pictures", "files beside the picture", "the run", "look settings", "run settings",
@@ -97,9 +97,10 @@ def test_flagfile(refused, folder):
     assert refused(*words, "--flagfile=recipe.flags") == wanted
     assert refused(*words, "--flagfile", "recipe.flags") == wanted
     assert refused(*words, "--flagfile=missing.flags") == (
-        "Unable to open flagfile: [Errno 2] No such file or directory: 'missing.flags'; "
-        "see tfstyle optimize --help."
+        "--flagfile 'missing.flags' cannot be read (No such file or directory); check the path."
     )
+    (folder / "torn.flags").write_bytes(b"--size=\xff\n")
+    assert refused(*words, "--flagfile=torn.flags").startswith("--flagfile names a file that is no text; ")
 
 
 def test_bad_command_lines_import_no_tensorflow(folder):

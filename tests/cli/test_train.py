@@ -303,6 +303,14 @@ def test_ctrl_c_stops_after_the_step(here, trained, capfd, ctrl_c):
     assert told.err == "\ntfstyle: stopping after this step to write a checkpoint; Ctrl-C again quits at once.\n"
 
 
+def test_sigterm_keeps_a_checkpoint_too(here, trained, capfd):
+    trained["step"] = lambda number: os.kill(os.getpid(), signal.SIGTERM) if number == 3 else None
+    assert main([*PLAIN, "--steps", "9"]) == 143
+    told = capfd.readouterr()
+    assert told.out == "run/weights.npz  step 3 of 9, interrupted\n"
+    assert told.err == "\ntfstyle: stopping after this step to write a checkpoint; SIGTERM again quits at once.\n"
+
+
 def test_damaged_pictures_are_told_of(here, trained, capsys):
     def step(number):
         for pictures in trained["sets"]:

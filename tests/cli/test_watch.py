@@ -105,10 +105,27 @@ def test_ctrl_c_once_asks(ctrl_c, capfd):
         interrupt.started = True
         assert not interrupt.asked
         ctrl_c()
-        assert interrupt.asked
+        assert interrupt.asked and interrupt.code == 130
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert capfd.readouterr().err == (
         "\ntfstyle: stopping after this step to write the picture; Ctrl-C again quits at once.\n"
+    )
+
+
+def test_sigterm_asks_and_then_quits(capfd):
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        with pytest.raises(SystemExit) as end, watch.interrupts(b"a checkpoint") as interrupt:
+            interrupt.started = True
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert interrupt.asked and interrupt.code == 143
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert end.value.code == 143 and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert capfd.readouterr().err == (
+        "\ntfstyle: stopping after this step to write a checkpoint; SIGTERM again quits at once.\n"
+        "\ntfstyle: terminated.\n"
     )
 
 

@@ -152,7 +152,7 @@ def test_wider_layers_leave_room_for_fewer_pixels(config, pixels):
     ("translate", "{larger}", {}, "model '{larger}' enlarges pictures and translates none; use tfstyle.enlarge, or "),
     ("translate", "gone.npz", {}, "There is no model 'gone.npz'; check the path."),
     ("translate", "{monet}", {"factor": 4}, "factor is for superres alone; leave it out."),
-    ("translate", "{monet}", {"direction": "b2b"}, "direction must be one of 'a2b', 'b2a'; received 'b2b'; did you "),
+    ("translate", "{monet}", {"direction": "b2b"}, "direction must be one of 'a2b', 'b2a'; received 'b2b'."),
     ("translate", "{monet}", {"precision": "float16"}, "precision must be one of 'float32', 'bfloat16'; received "),
     ("translate", "{monet}", {"direction": 2}, "direction must be one of 'a2b', 'b2a'; received 2"),
     ("style", "{wave}", {"direction": "a2b"}, "direction is for translate alone; leave it out."),

@@ -12,8 +12,8 @@ import importlib
 import os
 import sys
 
+from absl.flags import CantOpenFlagFileError, FlagValues, argparse_flags
 from absl.flags import Error as FlagfileError
-from absl.flags import FlagValues, argparse_flags
 
 from tfstyle.checks import InputError, closest
 from tfstyle.cli import ends, layout, manners
@@ -129,6 +129,11 @@ def _parse(words, args):
         raise InputError(f"There is no verb {verb!r}; {hint}")
     try:
         words = FlagValues().read_flags_from_files(words)
+    except CantOpenFlagFileError as error:
+        file, why = error.__context__.filename, error.__context__.strerror
+        raise InputError(f"--flagfile {file!r} cannot be read ({why}); check the path.") from None
+    except UnicodeDecodeError:
+        raise InputError("--flagfile names a file that is no text; write one --flag=value to a line.") from None
     except FlagfileError as error:
         raise InputError(f"{str(error).removeprefix('ERROR:: ')}; see tfstyle {verb} --help.") from None
     args.json = "--json" in words

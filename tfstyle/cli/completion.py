@@ -8,16 +8,22 @@ from tfstyle.cli import VERBS, Parser, manners
 from tfstyle.cli.train_networks import NETWORKS
 from tfstyle.export.settings import NAMES
 from tfstyle.gatys.settings import PRESETS, STARTS
+from tfstyle.version import __version__
 from tfstyle.weights.files import shipped_styles, shipped_translations
 
-SHELLS = ("bash", "zsh", "tcsh", "fish")
-EXAMPLES = """The script knows the verbs and flags of this version; print it anew after an update.
+PLACES = {
+    "bash": "~/.local/share/bash-completion/completions/tfstyle", "zsh": "~/.zfunc/_tfstyle",
+    "tcsh": "~/.tfstyle.tcsh", "fish": "~/.config/fish/completions/tfstyle.fish",
+}
+SHELLS = tuple(PLACES)
+EXAMPLES = f"""The script knows the verbs and flags of this version; print it anew after an update. Its folder must be
+there: mkdir -p makes it.
 
 examples:
-  tfstyle completion bash > ~/.local/share/bash-completion/completions/tfstyle
-  tfstyle completion zsh > ~/.zfunc/_tfstyle  # with fpath+=~/.zfunc before compinit in ~/.zshrc
-  tfstyle completion tcsh > ~/.tfstyle.tcsh  # with source ~/.tfstyle.tcsh in ~/.tcshrc
-  tfstyle completion fish > ~/.config/fish/completions/tfstyle.fish
+  tfstyle completion bash > {PLACES["bash"]}
+  tfstyle completion zsh > {PLACES["zsh"]}  # with fpath+=~/.zfunc before compinit in ~/.zshrc
+  tfstyle completion tcsh > {PLACES["tcsh"]}  # with source ~/.tfstyle.tcsh in ~/.tcshrc
+  tfstyle completion fish > {PLACES["fish"]}
 """
 # What help calls a value says what it is, and {a,b} lists it.
 _FILES = ("A", "CONTENT", "FILE", "INPUT_GLOB", "MASK", "OUT", "PHOTO", "PICTURE", "REF", "STYLE", "VIDEO")
@@ -45,12 +51,21 @@ def run(args):
         raise InputError("tfstyle completion needs shtab: pip install 'tfstyle[completion]'.") from None
     if args.shell not in shtab.SUPPORTED_SHELLS:
         raise InputError(f"This shtab knows no {args.shell}: pip install --upgrade 'tfstyle[completion]'.")
-    script = shtab.complete(whole_parser(), args.shell)
+    script = headed(shtab.complete(whole_parser(), args.shell), args.shell)
     if args.json:
         manners.tell(args, "", shell=args.shell, script=script)
     else:
         print(script)
     return 0
+
+
+def headed(script, shell):
+    """The script with a comment of ours in place of shtab's, which names other places than the documentation does."""
+    lines = script.splitlines()
+    start = 1 if lines[0].startswith("#compdef") else 0  # zsh looks for it in the first line
+    end = next(number for number in range(start, len(lines)) if lines[number] and lines[number][0] != "#")
+    head = [f"# Tab for tfstyle {__version__} in {shell}, made by shtab; its place: {PLACES[shell]}", ""]
+    return "\n".join(lines[:start] + head + lines[end:])
 
 
 def whole_parser():

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 import sys
 import warnings
 
@@ -42,7 +43,7 @@ def run(args):
         outputs.check_file(args.output, "--output")
     chosen = draw(settings, len(real), len(fake))
     pairs = paired(real.names, fake.names, chosen[1]) if settings.paired else []
-    _check_pictures(real, fake, chosen, pairs)
+    _check_pictures(args, real, fake, chosen, pairs)
     if args.dry_run:
         count, left = len(chosen[0]), "" if args.output is None else f"; {args.output} would be written"
         line = f"{count} of {len(real)} real and {count} of {len(fake)} fake pictures would be compared{left}"
@@ -78,12 +79,12 @@ def _pictures(name, folder):
         raise InputError(f"{name}: {error}") from None
 
 
-def _check_pictures(real, fake, chosen, pairs):
+def _check_pictures(args, real, fake, chosen, pairs):
     """Reads all that will be measured, which takes little beside the measuring: `InputError` for what cannot be."""
     shapes = [{}, {}]
     wanted = {*chosen[0].tolist(), *(index for index, _ in pairs)}, chosen[1].tolist()
-    for side, found, indices in zip(shapes, (real, fake), wanted, strict=True):
-        side.update((index, found[index].shape[:2]) for index in indices)
+    for side, folder, found, indices in zip(shapes, (args.real, args.fake), (real, fake), wanted, strict=True):
+        side.update((index, _read(folder, found, index).shape[:2]) for index in indices)
     for mine, other in pairs:
         (height, width), (fake_height, fake_width) = shapes[0][mine], shapes[1][other]
         if (height, width) != (fake_height, fake_width):
@@ -91,6 +92,16 @@ def _check_pictures(real, fake, chosen, pairs):
                 f"{fake.names[other]} is {fake_width}x{fake_height} px, but the real picture of its name "
                 f"{width}x{height}; pairs must have one size."
             )
+
+
+def _read(folder, pictures, index):
+    """One picture; what is wrong with it is said with its path, where the name alone may be in both folders."""
+    try:
+        return pictures[index]
+    except InputError as error:
+        name = pictures.names[index]
+        path = os.path.join(folder if os.path.isdir(folder) else os.path.dirname(folder), name)
+        raise InputError(str(error).replace(f"picture {name}", f"picture {path!r}", 1)) from None
 
 
 def _measured(real, fake, pairs, settings, tell):

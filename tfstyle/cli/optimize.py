@@ -4,10 +4,9 @@ import dataclasses
 import os
 import platform
 import sys
-import textwrap
 
 from tfstyle.checks import InputError, check_number
-from tfstyle.cli import backend, ends, flags, manners, outputs
+from tfstyle.cli import backend, flags, manners, outputs
 from tfstyle.cli.watch import interrupts, progress, write_frame
 from tfstyle.controls import check_styles
 from tfstyle.gatys.settings import PRESETS, STARTS, GatysSettings, preset
@@ -21,10 +20,7 @@ def _presets():
     told = ["presets, which flags of your own override:"]
     for name, recipe in PRESETS.items():
         words = " ".join(flags.typed(field, value) for field, value in recipe.items())
-        told += textwrap.wrap(
-            f"{name}: {words or 'the defaults shown above'}", 80, break_on_hyphens=False,
-            break_long_words=False, initial_indent="  ", subsequent_indent="    ",
-        )
+        told.append(f"  {name}: {words or 'the defaults shown above'}")
     return "\n".join(told)
 
 
@@ -46,11 +42,12 @@ examples:
 
 def add_flags(parser):
     """Adds the verb's own flags and one for each field of `GatysSettings`."""
-    parser.usage = "tfstyle optimize CONTENT STYLE [STYLE ...] -o OUT [flags]"
+    parser.usage = "tfstyle optimize CONTENT [STYLE ...] -o OUT [flags]"
     pictures = parser.add_argument_group("pictures")
     add = pictures.add_argument
     add("content", metavar="CONTENT", help=f"picture to repaint, or {NOTHING} to synthesize a texture")
-    add("style", metavar="STYLE", nargs="*", default=[], help="painting to repaint it after, or several")
+    add("style", metavar="STYLE", nargs="*", default=[],
+        help="painting to repaint it after, or several; none with --style-weight 0")
     add("-o", "--output", metavar="OUT", required=True, help="picture to write (.png, .jpg, .webp, ...)")
     add("--quality", metavar="N", default="95", help="of JPEG, WebP and AVIF, 1 to 100 (default: 95)")
     add("--preset", metavar="NAME", default="default", help=f"recipe to start from: {', '.join(PRESETS)}")
@@ -80,7 +77,7 @@ class _Job:
 
 
 def run(args):
-    """Runs the verb: 0 done, 1 diverged or some file beside the picture failed, 130 interrupted."""
+    """Runs the verb: 0 done, 1 diverged or some file beside the picture failed, 130 or 143 ended by a signal."""
     job = _checked(args)
     if args.dry_run:
         manners.tell(args, _plan(args, job), **_facts(args, job))
@@ -122,7 +119,7 @@ def run(args):
     manners.tell(args, line, **_facts(args, job), **done, written=written, faults=faults, **failed)
     for fault in faults:
         print(f"tfstyle: {fault}", file=sys.stderr)
-    return ends.INTERRUPTED if result is not None and result.interrupted else 1 if faults else 0
+    return interrupt.code if result is not None and result.interrupted else 1 if faults else 0
 
 
 def _facts(args, job):

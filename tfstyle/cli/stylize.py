@@ -146,10 +146,11 @@ def _paint_folder(args, call, controls, quality):
         _failed(sentence if photo in sentence else f"{photo}: {sentence}")
     if interrupted:
         how = "the same command without --overwrite" if args.overwrite else "the same command"
-        _failed(f"interrupted; {how} goes on with the {result.left} that are left.")
+        _failed(f"interrupted; {how} goes on with the {result.left} left.")
         return ends.INTERRUPTED
     if result.left:
-        return _failed(f"{result.left} pictures were not come to; the same command goes on with them.")
+        were = "picture was" if result.left == 1 else "pictures were"
+        return _failed(f"{result.left} {were} not reached; the same command goes on from there.")
     return 1 if result.failed else 0
 
 

@@ -64,7 +64,7 @@ def _named(words):
 
 
 def run(args):
-    """Runs the verb: 0 done, 130 interrupted with a checkpoint; 1, diverged or out of memory, is `manners.Failed`."""
+    """Runs the verb: 0 done, 130 or 143 ended with a checkpoint; 1, diverged or out of memory, is `manners.Failed`."""
     if args.trained != args.named:  # a folder of another network's name came before it
         raise InputError(f"Name the network first: tfstyle train {args.trained} ...")
     network = NETWORKS[args.named]
@@ -141,7 +141,7 @@ def _run(args, network, sets, settings, pace, place):
     line = f"step {done} of {max(done, pace.steps)}{', interrupted' if interrupted else ''}"
     _tell(args, pace, done, line if machines.first() else "", processes=machines.count(), process=machines.index(),
           interrupted=interrupted, passed_over=damaged)
-    return ends.INTERRUPTED if interrupted else 0
+    return interrupt.code if interrupted else 0
 
 
 def _tell_damaged(sets):

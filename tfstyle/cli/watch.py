@@ -1,4 +1,4 @@
-"""What hangs on the optimizer's callback: the progress bar, frames, and Ctrl-C."""
+"""What hangs on the optimizer's callback: the progress bar, frames, and the signals that end a run."""
 
 import contextlib
 import os
@@ -9,11 +9,14 @@ import types
 
 from tfstyle.previews import parts, worked
 
-from tfstyle.cli.ends import INTERRUPTED, Ended
+from tfstyle.cli.ends import INTERRUPTED, TERMINATED, Ended
 
 __all__ = ["interrupts", "progress", "write_frame"]
 
-_STOPPING = b"\ntfstyle: stopping after this step to write %s; Ctrl-C again quits at once.\n"
+_STOPPING = b"\ntfstyle: stopping after this step to write %s; %s again quits at once.\n"
+_ENDS = {
+    signal.SIGINT: (INTERRUPTED, b"Ctrl-C", b"interrupted"), signal.SIGTERM: (TERMINATED, b"SIGTERM", b"terminated"),
+}
 
 
 @contextlib.contextmanager
@@ -55,37 +58,45 @@ def progress(scales, quiet=False):
 
 @contextlib.contextmanager
 def interrupts(written=b"the picture"):
-    """Ctrl-C once asks the run to stop after its step, Ctrl-C twice (or before the first step) quits.
+    """Ctrl-C or SIGTERM once asks the run to stop after its step, twice (or before the first step) quits.
 
     Args:
         written: what a run that stops writes, as the user is told.
 
     Yields:
-        Namespace: `asked`, whether the run is to stop; set `started` to True at the first step.
+        Namespace: `asked`, whether the run is to stop; `code`, its exit code then; set `started` to True at the
+        first step.
     """
-    state = types.SimpleNamespace(asked=False, started=False)
+    state = types.SimpleNamespace(asked=False, started=False, code=INTERRUPTED)
     told = False
 
     def handle(signum, frame):
         nonlocal told
+        code, name, sentence = _ENDS[signum]
         if state.asked or not state.started:
+            if signum == signal.SIGTERM and callable(before.get(signum)):
+                before[signum](signum, frame)  # of `tfstyle.cli.ends`, which knows it behind what a library raises
+                return
             if not told:  # the signal comes anew where the exception was swallowed
                 # No print: this may have interrupted one. No KeyboardInterrupt: the run would catch it.
-                os.write(2, b"\ntfstyle: interrupted.\n")
+                os.write(2, b"\ntfstyle: %s.\n" % sentence)
             told = True
-            raise Ended(INTERRUPTED)
-        state.asked = True
-        os.write(2, _STOPPING % written)
+            raise Ended(code)
+        state.asked, state.code = True, code
+        os.write(2, _STOPPING % (written, name))
 
-    ignored = signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None)  # a background job, which stays one
-    if ignored or threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread():
         yield state
         return
-    before = signal.signal(signal.SIGINT, handle)
+    before = {}
+    for signum in _ENDS:
+        if signal.getsignal(signum) not in (signal.SIG_IGN, None):  # a background job, which stays one
+            before[signum] = signal.signal(signum, handle)
     try:
         yield state
     finally:
-        signal.signal(signal.SIGINT, before)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
 
 
 def write_frame(stem, record, shape, alpha=None):
