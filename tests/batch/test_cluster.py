@@ -142,7 +142,7 @@ def test_ctrl_c(photos, cluster, batch):
     process.send_signal(signal.SIGINT)
     code, told, err = finished(process)
     assert code == 130 and told["left"] > 0
-    left = f"tfstyle: interrupted; the same command goes on with the {told['left']} that are left.\n"
+    left = f"tfstyle: interrupted; the same command goes on with the {told['left']} left.\n"
     assert err.endswith(left) and err.count("\n") == 1 + len(told["failed"]), err
     wait(lambda: not cluster.actors())
     assert not list((photos / "three").rglob(".tfstyle-*"))

@@ -137,7 +137,7 @@ def test_ctrl_c_keeps_what_is_done(photos, painting, capsys, overwrite):
     words = ["--overwrite"] * overwrite
     assert main([*photos, *words]) == 130
     how = "the same command without --overwrite" if overwrite else "the same command"
-    line(capsys, "2 painted, 2 left", f"tfstyle: interrupted; {how} goes on with the 2 that are left.\n")
+    line(capsys, "2 painted, 2 left", f"tfstyle: interrupted; {how} goes on with the 2 left.\n")
     painting["step"] = lambda number: None
     assert main(photos) == 0
     line(capsys, "2 painted, 2 skipped")
@@ -170,7 +170,7 @@ def test_ctrl_c_that_a_library_makes_another_error_of(photos, painting, capsys):
 
     painting["step"] = step
     assert main(photos) == 130
-    line(capsys, "0 painted, 4 left", "tfstyle: interrupted; the same command goes on with the 4 that are left.\n")
+    line(capsys, "0 painted, 4 left", "tfstyle: interrupted; the same command goes on with the 4 left.\n")
 
 
 def test_a_disk_that_is_full(photos, painting, capsys, monkeypatch):
@@ -182,7 +182,8 @@ def test_a_disk_that_is_full(photos, painting, capsys, monkeypatch):
     told = capsys.readouterr()
     count = told.err.count("No space left on device")
     assert 0 < count < 4 and told.out.startswith(f"out  0 painted, {count} failed, {4 - count} left  ")
-    assert told.err.endswith(f"tfstyle: {4 - count} pictures were not come to; the same command goes on with them.\n")
+    were = "picture was" if count == 3 else "pictures were"
+    assert told.err.endswith(f"tfstyle: {4 - count} {were} not reached; the same command goes on from there.\n")
 
 
 @pytest.mark.parametrize(("words", "sentence"), [

@@ -1,15 +1,13 @@
 """tfstyle batch: checks everything that needs no TensorFlow, and paints all that a pattern finds."""
 
-import contextlib
 import os
-import sys
 import time
 
 from tfstyle.batch import job as batch
 from tfstyle.batch.manifest import NAME
 from tfstyle.batch.settings import RaySettings
 from tfstyle.checks import InputError, check_choice, check_number
-from tfstyle.cli import backend, ends, flags, manners
+from tfstyle.cli import backend, flags, manners, many
 from tfstyle.controls import Controls, check_model, check_one_style
 from tfstyle.folder_plan import FORMATS
 
@@ -51,13 +49,14 @@ def add_flags(parser):
 
 
 def run(args):
-    """Runs the verb: 0 done, 1 some pictures failed or were not come to."""
+    """Runs the verb: 0 done, 1 some pictures failed or were not reached."""
     job = _prepared(args)
     if args.dry_run:
         manners.tell(args, f"{args.output}  {_planned(job)}", **_facts(args, job))
         return 0
     start, interrupted = time.perf_counter(), False
-    with _bar(len(job.todo), args) as tell:
+    first = "loading TensorFlow" if args.ray_address is None else "starting actors"
+    with many.bar(len(job.todo), args.quiet, first) as tell:
         if job.todo and args.ray_address is None:
             backend.tensorflow()
         try:
@@ -65,17 +64,9 @@ def run(args):
         except KeyboardInterrupt:
             interrupted = True
     seconds, result = time.perf_counter() - start, job.result
-    line = f"{args.output}  {_counts(result)}  {seconds:.1f} s"
+    line = f"{args.output}  {many.counts(result)}  {seconds:.1f} s"
     manners.tell(args, line, **_facts(args, job), interrupted=interrupted, seconds=seconds)
-    for photo, sentence in result.failed.items():
-        _failed(sentence if photo in sentence else f"{photo}: {sentence}")
-    if interrupted:
-        how = "the same command without --overwrite" if args.overwrite else "the same command"
-        _failed(f"interrupted; {how} goes on with the {result.left} that are left.")
-        return ends.INTERRUPTED
-    if result.left:
-        return _failed(f"{result.left} pictures were not come to; the same command goes on with them.")
-    return 1 if result.failed else 0
+    return many.closing(result, interrupted, args.overwrite)
 
 
 def _prepared(args):
@@ -99,13 +90,10 @@ def _prepared(args):
 
 def _facts(args, job):
     """What --json tells."""
-    result = job.result
     return {
         "input": args.pattern, "styles": args.style, "output": args.output,
-        "manifest": os.path.join(args.output, NAME), "pictures": len(job.plan.pairs), "painted": len(result.done),
-        "skipped": len(result.skipped), "tried_again": job.retried,
-        "failed": [{"photo": photo, "sentence": sentence} for photo, sentence in result.failed.items()],
-        "left": result.left,
+        "manifest": os.path.join(args.output, NAME), "pictures": len(job.plan.pairs), "tried_again": job.retried,
+        **many.facts(job.result),
     }
 
 
@@ -113,43 +101,3 @@ def _planned(job):
     """"12 pictures, 3 there already, 9 to paint, 1 of them again after it has failed"."""
     told = [f"{len(job.plan.pairs)} pictures", f"{len(job.result.skipped)} there already", f"{len(job.todo)} to paint"]
     return ", ".join(told + [f"{job.retried} of them again after a failure"] * bool(job.retried))
-
-
-def _counts(result):
-    """"12 painted, 3 skipped, 1 failed"; of the last two, and of what is left, only what there is."""
-    told = [f"{len(result.done)} painted"]
-    counts = {"skipped": len(result.skipped), "failed": len(result.failed), "left": result.left}
-    return ", ".join(told + [f"{count} {what}" for what, count in counts.items() if count])
-
-
-@contextlib.contextmanager
-def _bar(total, args):
-    """A bar on stderr, if that is a terminal; yields the callback of `tfstyle.batch.job.paint_batch`."""
-    from tqdm import tqdm
-
-    bar = tqdm(
-        total=total, disable=True if args.quiet or not total else None, dynamic_ncols=True,
-        desc="loading TensorFlow" if args.ray_address is None else "starting actors",
-        bar_format="{desc} {n_fmt} of {total_fmt} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
-    )
-    started = False
-
-    def tell(result):
-        nonlocal started
-        count = len(result.done) + len(result.failed)
-        if not started:  # the import is no measure of the time left
-            started = True
-            bar.set_description_str("painting", refresh=False)
-            bar.initial = bar.n = count
-            bar.unpause()
-        if result.failed:
-            bar.set_postfix_str(f"{len(result.failed)} failed", refresh=False)
-        bar.update(count - bar.n)
-
-    with bar:
-        yield tell
-
-
-def _failed(sentence):
-    print(f"tfstyle: {sentence}", file=sys.stderr)
-    return 1

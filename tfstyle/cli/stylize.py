@@ -1,13 +1,11 @@
 """tfstyle stylize: checks everything that needs no TensorFlow, paints in one pass, and writes the picture or folder."""
 
-import contextlib
 import os
-import sys
 import time
 
 from tfstyle import folder
 from tfstyle.checks import InputError, check_choice, check_number
-from tfstyle.cli import backend, ends, flags, manners, outputs
+from tfstyle.cli import backend, flags, manners, many, outputs
 from tfstyle.controls import Controls, check_model, check_one_style, check_styles, read_style
 from tfstyle.folder_plan import FORMATS
 
@@ -130,70 +128,16 @@ def _paint_folder(args, call, controls, quality):
     start, result, interrupted = time.perf_counter(), job.result, False
     if args.dry_run:
         line = f"{args.output}  {result.left} would be painted, {len(result.skipped)} are there already"
-        manners.tell(args, line, **_facts(args, controls), **_of_folder(result))
+        manners.tell(args, line, **_facts(args, controls), **many.facts(result))
         return 0
     if job.todo:
-        with _bar(len(job.todo), args.quiet) as tell:
+        with many.bar(len(job.todo), args.quiet) as tell:
             backend.tensorflow()
             try:
                 folder.paint_folder(job, tell)
             except KeyboardInterrupt:
                 interrupted = True
     seconds = time.perf_counter() - start
-    line = f"{args.output}  {_counts(result)}  {seconds:.1f} s"
-    manners.tell(args, line, **_facts(args, controls), **_of_folder(result), interrupted=interrupted, seconds=seconds)
-    for photo, sentence in result.failed.items():
-        _failed(sentence if photo in sentence else f"{photo}: {sentence}")
-    if interrupted:
-        how = "the same command without --overwrite" if args.overwrite else "the same command"
-        _failed(f"interrupted; {how} goes on with the {result.left} left.")
-        return ends.INTERRUPTED
-    if result.left:
-        were = "picture was" if result.left == 1 else "pictures were"
-        return _failed(f"{result.left} {were} not reached; the same command goes on from there.")
-    return 1 if result.failed else 0
-
-
-def _of_folder(result):
-    """What --json tells of a folder's pictures, as tfstyle batch does."""
-    return {
-        "painted": len(result.done), "skipped": len(result.skipped), "left": result.left,
-        "failed": [{"photo": photo, "sentence": sentence} for photo, sentence in result.failed.items()],
-    }
-
-
-def _counts(result):
-    """"12 painted, 3 skipped, 1 failed"; of the last two, and of what is left, only what there is."""
-    told = [f"{len(result.done)} painted"]
-    counts = {"skipped": len(result.skipped), "failed": len(result.failed), "left": result.left}
-    return ", ".join(told + [f"{count} {what}" for what, count in counts.items() if count])
-
-
-@contextlib.contextmanager
-def _bar(total, quiet):
-    """A bar on stderr, if that is a terminal; yields the callback of `tfstyle.folder.paint_folder`."""
-    from tqdm import tqdm
-
-    bar = tqdm(
-        total=total, disable=True if quiet else None, desc="loading TensorFlow", dynamic_ncols=True,
-        bar_format="{desc} {n_fmt} of {total_fmt} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}",
-    )
-    started = False
-
-    def tell(result):
-        nonlocal started
-        count = len(result.done) + len(result.failed)
-        if not started:  # the import is no measure of the time left
-            started = True
-            bar.set_description_str("painting", refresh=False)
-            bar.initial = bar.n = count
-            bar.unpause()
-        bar.update(count - bar.n)
-
-    with bar:
-        yield tell
-
-
-def _failed(sentence):
-    print(f"tfstyle: {sentence}", file=sys.stderr)
-    return 1
+    line = f"{args.output}  {many.counts(result)}  {seconds:.1f} s"
+    manners.tell(args, line, **_facts(args, controls), **many.facts(result), interrupted=interrupted, seconds=seconds)
+    return many.closing(result, interrupted, args.overwrite)
