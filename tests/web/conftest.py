@@ -55,8 +55,8 @@ from tfstyle.web.painter import Painter
 
 painted, slow = Painter.__call__, {240: 1.0, 112: 0.05}  # px: seconds that each step of an optimization takes at least
 
-def slowly(self, order, callback):
-    return painted(self, order, lambda record: time.sleep(slow.get(order.size, 0)) or callback(record))
+def slowly(self, order, callback, planned):
+    return painted(self, order, lambda record: time.sleep(slow.get(order.size, 0)) or callback(record), planned)
 
 Painter.__call__ = slowly
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs are without

@@ -24,14 +24,15 @@ class Painter:
     """Paints gray at once; optimizations have four steps, before each of which `step` is called with the order."""
 
     def __init__(self):
-        self.loaded, self.step, self.began = threading.Event(), lambda order: None, []
+        self.loaded, self.step, self.began, self.plan = threading.Event(), lambda order: None, [], ()
         self.loaded.set()
 
-    def __call__(self, order, callback):
+    def __call__(self, order, callback, planned):
         self.began.append(order.name)
         picture = np.full((16, 16, 3), 0.5, np.float32)
         if order.method == "fast":
             self.step(order)
+        planned(self.plan)
         for number in range(1, 5) if order.method == "optimize" else ():
             self.step(order)
             if callback(Record(number, 4, 16, {}, {}, 0.0, lambda: picture)):
@@ -70,6 +71,30 @@ def test_an_optimization_tells_its_steps_and_shows_itself(painter):
     assert "Painting: step 1 of 4, at 16 px." in [update.sentence for update in seen]
     assert previews >= 1 and all(u.preview[:2] == b"\xff\xd8" for u in seen if u.preview is not None)
     assert seen[-1].state == "done"
+
+
+def test_the_time_left_goes_by_the_size_of_the_steps(painter, monkeypatch):
+    clock, said = iter(range(0, 1000, 10)), []
+    monkeypatch.setattr("tfstyle.web.jobs.time", types.SimpleNamespace(monotonic=lambda: next(clock)))
+    jobs, turn = Jobs(WebSettings(), painter), threading.Semaphore(0)
+    painter.plan, painter.step = [(8, 8, 2), (16, 16, 2)], lambda order: turn.acquire(timeout=SECONDS)
+    for update in jobs.run("me", order("optimize")):
+        said.append((update.sentence, update.share))
+        turn.release()
+    assert ("Painting: step 1 of 4, at 16 px.", 0.1) in said
+    assert ("Painting: step 2 of 4, at 16 px, about 80 s left.", 0.2) in said, "the others take four times as long"
+
+
+def test_who_has_stopped_waits_for_no_stranger(painter, gate):
+    jobs = Jobs(WebSettings(), painter)
+    run = jobs.run("me", order(name="a"))
+    next(run)
+    jobs.stop("me")
+    assert list(run)[-1].state == "stopped"
+    again = jobs.run("me", order(name="b"))
+    assert next(again).sentence == "Waiting for the picture that you stopped: it cannot be broken off."
+    gate.set()
+    assert list(again)[-1].state == "done"
 
 
 def test_one_at_a_time_and_in_order(painter, gate):
@@ -178,9 +203,9 @@ def test_who_goes_away_makes_room(painter, gate):
 def test_the_limit_of_time_ends_an_optimization_with_what_there_is(painter, monkeypatch):
     clock = iter(range(0, 1000, 30))
     monkeypatch.setattr("tfstyle.web.jobs.time", types.SimpleNamespace(monotonic=lambda: next(clock)))
-    *_, last = Jobs(WebSettings(seconds=80), painter).run("me", order("optimize"))
+    *_, last = Jobs(WebSettings(seconds=50), painter).run("me", order("optimize"))
     assert last.state == "stopped" and last.picture is not None
-    assert last.sentence.startswith("Stopped at step 3 of 4 after 80 s") and "a smaller size" in last.sentence
+    assert last.sentence.startswith("Stopped at step 3 of 4 after 50 s") and "a smaller size" in last.sentence
 
 
 def test_loading_is_told(painter, gate):

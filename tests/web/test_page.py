@@ -1,6 +1,7 @@
 """The page in a real browser: Chromium of the system, led by Playwright."""
 
 import http.client
+import io
 import json
 import os
 import pathlib
@@ -134,7 +135,7 @@ def test_two_visitors_at_once_see_their_own(visitor, files):
     two.until("Done")
     mine, theirs = one.result(), two.result()
     assert mine.size == (112, 83) and theirs.size == (112, 70) and one.source() != two.source()
-    assert "other" not in one.page.content() and "my holiday" not in two.page.content()
+    assert "/other" not in one.page.content() and "my holiday" not in two.page.content()
 
 
 def test_uploads_have_an_end_and_other_names_no_page(page_process):
@@ -215,34 +216,38 @@ def test_bad_files_are_sentences(visitor, files, tmp_path):
     Image.new("1", (1200, 1000)).save(tmp_path / "wide.png")
     me.give("photo", str(tmp_path / "wide.png"))
     assert me.until("The photo has 1200 x 1000 pixels")
+    sent = len(me.asked)
     me.give("photo", str(tmp_path / "large.png"))
-    me.page.wait_for_selector("text=maximum allowed size")
+    assert "more than 0.1 MB" in me.until("The photo has more than")
+    (tmp_path / "words.txt").write_text("nothing to see")
+    me.give("photo", str(tmp_path / "words.txt"))
+    assert me.until("The photo is no picture file")
+    assert not any("/upload" in url for url in me.asked[sent:]), "neither has been sent at all"
+    me.page.click("#photos button >> nth=1")
+    me.page.wait_for_selector("#photo img")
+    assert "no picture file" not in me.status()
     assert "Traceback" not in me.page.content() and "/tmp" not in me.page.inner_text("body")
 
 
-@pytest.mark.parametrize("width, scheme", [(390, "light"), (390, "dark"), (1280, "dark")])
-def test_nothing_is_wider_than_the_window(visitor, width, scheme):
-    me = visitor(viewport={"width": width, "height": 844}, color_scheme=scheme)
-    me.more()
-    me.page.wait_for_timeout(500)
-    assert me.page.evaluate("document.documentElement.scrollWidth") <= width
-    for name in ("photo", "style", "paint", "more", "result"):
-        box = me.page.locator(f"#{name}").bounding_box()
-        assert box["x"] >= 0 and box["x"] + box["width"] <= width, name
-    assert me.page.inner_text("body").count("Gradio") == 0
-
-
-def test_it_can_be_used_without_a_mouse_and_without_seeing(visitor):
+def test_a_transparent_photo_is_so_on_both_sides(visitor, files, tmp_path):
+    with Image.open(files["photo"]) as photo:
+        photo.putalpha(Image.linear_gradient("L").resize(photo.size))
+        photo.save(tmp_path / "clear.png")
     me = visitor()
-    me.page.wait_for_selector("#result img[alt='The photo']", state="attached")
-    assert all(me.page.evaluate("[...document.images].map(image => image.alt)"))
-    line = me.page.get_by_role("slider", name="Before and after")
-    before = line.bounding_box()["x"]
-    line.focus()
-    me.page.keyboard.press("ArrowLeft")
-    me.wait(lambda: line.bounding_box()["x"] < before)
-    assert me.page.get_by_role("button", name="Paint").is_visible()
-    assert me.page.locator("#status [role=status][aria-live=polite]").inner_text()
+    me.given("photo", str(tmp_path / "clear.png"))
+    me.given("style", files["style"])
+    me.painted()
+    for image in me.page.locator("#result img").all():
+        data = me.page.request.get(image.get_attribute("src")).body()
+        assert Image.open(io.BytesIO(data)).mode == "RGBA"
+
+
+def test_a_shipped_painting_can_be_the_second(visitor):
+    me = visitor()
+    me.more()
+    me.page.click("#seconds button >> nth=2")
+    me.page.wait_for_selector("#second img")
+    assert "/ink" in me.page.locator("#second img").get_attribute("src") and not me.page.locator("#style img").count()
 
 
 def test_ctrl_c_is_a_clean_end(page_process):
@@ -254,7 +259,10 @@ def test_ctrl_c_is_a_clean_end(page_process):
     told = child.stderr.read()
     assert told.endswith("tfstyle: interrupted.\n") and told.count("tfstyle:") == 1
     # What gradio says of requests that are forged.
-    forged = told.count("\ngradio.exceptions.InvalidPathError") + told.count("\npydantic_core._pydantic_core.Validation")
+    forged = sum(
+        told.count(f"\n{name}")
+        for name in ("gradio.exceptions.InvalidPathError", "pydantic_core._pydantic_core.Validation")
+    )
     assert told.count("Traceback") == forged
     assert not list(folder.iterdir())
 

@@ -5,6 +5,7 @@ Nothing here knows of the page or imports TensorFlow.
 
 import collections
 import dataclasses
+import sys
 import threading
 import time
 
@@ -41,11 +42,12 @@ class Update:
 class _Job:
     """One order on its way. What the painting thread finds out is left here for the one who watches."""
 
-    def __init__(self):
-        self.order, self.news = None, threading.Event()
+    def __init__(self, owner):
+        self.owner, self.order, self.news = owner, None, threading.Event()
         self.stopped, self.late = threading.Event(), False
         self.started = self.over = False
         self.step = self.steps = self.scale = 0
+        self.share, self.left = 0.0, None  # of the work that is done; seconds for the rest of it
         self.preview = self.picture = self.fault = None
 
     def stop(self):
@@ -81,7 +83,7 @@ class Jobs:
         Raises:
             InputError: the line is full, the owner has an order already, or the picture cannot be painted.
         """
-        job = _Job()
+        job = _Job(owner)
         self._enter(owner, job)
         try:
             try:
@@ -156,13 +158,22 @@ class Jobs:
 
     def _paint(self, job):
         """The painting thread of a job; starts the next job at its end."""
-        begun = None
+        begun, scales = None, ()
+
+        def planned(given):
+            nonlocal scales
+            scales = given
 
         def told(record):
             nonlocal begun
-            begun = time.monotonic() if begun is None else begun
+            whole = previews.worked(scales, sys.maxsize)
+            job.share = previews.worked(scales, record.step) / whole if whole else record.step / record.steps
+            now = time.monotonic()
+            begun = (now, job.share) if begun is None else begun
+            if job.share > begun[1]:
+                job.left = (now - begun[0]) * (1 - job.share) / (job.share - begun[1])
             job.step, job.steps, job.scale = record.step, record.steps, record.scale
-            job.late = time.monotonic() - begun > self._limits.seconds
+            job.late = now - begun[0] > self._limits.seconds
             if job.preview is None and record.step % self._limits.preview == 0 and record.figures is None:
                 job.preview = previews.jpeg(record.image(), _SIDE)
             job.news.set()
@@ -170,7 +181,7 @@ class Jobs:
 
         try:
             if not job.stopped.is_set():
-                job.picture = self._painter(job.order, told)
+                job.picture = self._painter(job.order, told, planned)
         except BaseException as error:  # told where the job is watched
             job.fault = error
         with self._lock:
@@ -201,7 +212,10 @@ class Jobs:
         if not job.started:
             with self._lock:
                 before = self._line.index(job) if job in self._line else 0
-            others = len(self._painting) + before
+                own = not before and {other.owner for other in self._painting} == {job.owner}
+                others = len(self._painting) + before
+            if own:
+                return Update("waiting", "Waiting for the picture that you stopped: it cannot be broken off.")
             pictures = "1 picture is" if others == 1 else f"{others} pictures are"
             return Update("waiting", f"Waiting: {pictures} before yours.")
         if job.stopped.is_set():
@@ -209,8 +223,9 @@ class Jobs:
         if not self._painter.loaded.is_set():
             return Update("loading", "Getting ready: the first picture after the start takes some seconds more.")
         if job.step:
-            sentence = f"Painting: step {job.step} of {job.steps}, at {job.scale} px."
-            return Update("painting", sentence, job.step / job.steps, preview)
+            left = "" if job.left is None else f", about {_seconds(job.left)} left"
+            sentence = f"Painting: step {job.step} of {job.steps}, at {job.scale} px{left}."
+            return Update("painting", sentence, job.share, preview)
         return Update("painting", "Painting.")
 
     def _outcome(self, job):
@@ -226,3 +241,7 @@ class Jobs:
                 picture=job.picture,
             )
         return Update("done", "Done.", picture=job.picture)
+
+
+def _seconds(seconds):
+    return f"{seconds:.0f} s" if seconds < 99.5 else f"{seconds / 60:.0f} min"

@@ -13,7 +13,7 @@ from tfstyle.images.files import pixels
 from tfstyle.images.pixels import opened
 from tfstyle.weights.files import shipped_styles
 
-__all__ = ["DECODING", "METHODS", "Order", "checked_picture", "ordered"]
+__all__ = ["DECODING", "METHODS", "Order", "checked_picture", "no_picture", "ordered", "too_large"]
 
 METHODS = ("fast", "optimize", "learned")  # the last: a shipped network for one style
 DECODING = threading.Lock()  # held by who decodes for a visitor: one picture at a time, however many there are
@@ -95,14 +95,24 @@ def checked_picture(limits, path, name, size=None):
     return data
 
 
+def too_large(limits, name):
+    """The sentence for a file that is."""
+    return (
+        f"The {name} has more than {limits.upload:g} MB, which is as much as this page takes; "
+        "save it smaller, or as JPEG."
+    )
+
+
+def no_picture(name):
+    """The sentence for a file whose name says that it is something else."""
+    return f"The {name} is no picture file; choose a JPEG, PNG or WebP, or convert it to one of these first."
+
+
 def _content(limits, path, name):
     """The bytes of a picture file whose header says that it can be decoded."""
     try:
         if os.path.getsize(path) > limits.upload * 2**20:
-            raise InputError(
-                f"The {name} has more than {limits.upload:g} MB, which is as much as this page takes; "
-                "save it smaller, or as JPEG."
-            )
+            raise InputError(too_large(limits, name))
         with open(path, "rb") as file:
             data = file.read()
     except (OSError, TypeError):  # the latter where there is no path at all

@@ -1,6 +1,7 @@
 """The page itself: two pictures, a button, and everything else folded away. Imports gradio."""
 
 import functools
+import html
 import logging
 import pathlib
 
@@ -11,7 +12,7 @@ from tfstyle.checks import InputError
 from tfstyle.controls import Controls
 from tfstyle.look import COLORS
 from tfstyle.web.guard import Guard
-from tfstyle.web.orders import METHODS, checked_picture, ordered
+from tfstyle.web.orders import METHODS, checked_picture, no_picture, ordered, too_large
 from tfstyle.web.parts import HERE, about, chooser, fetch_nothing, notice, picture, preview, share, slider, theme, words
 from tfstyle.web.results import files
 
@@ -27,6 +28,7 @@ _SCALES = (0.2, 3.0)  # of style_scale: where most of the difference is
 _STEP = 16  # px, of size
 _PICTURES = {"photo": "photo", "style": "painting", "second": "second painting"}  # and how sentences call them
 _WELCOME = "An example: drag the line across it. Then choose a photo and a painting of your own, and press Paint."
+_GONE = "The page's server has ended; start tfstyle web again and reload."
 _LOG = logging.getLogger(__name__)
 
 
@@ -46,10 +48,20 @@ def application(limits, jobs, folder):
         app, blocks, path="/", footer_links=[], run_history=False, show_error=True,
         max_file_size=int(limits.upload * 2**20), ssr_mode=False, enable_monitoring=False, pwa=False, mcp_server=False,
         theme=theme(), css_paths=[HERE / "page.css"],
-        head=f"<script>{(HERE / 'page.js').read_text(encoding='utf-8')}</script>",
+        head=_head(limits),
     )
     blocks.has_launched = True  # otherwise gradio hands out any file of the server that a visitor names
     return Guard(app, limits, folder)
+
+
+def _head(limits):
+    """What the browser does itself, and what it has to know for that."""
+    told = {
+        "upload": int(limits.upload * 2**20), "too-large": too_large(limits, "{}"), "no-picture": no_picture("{}"),
+        "gone": _GONE,
+    }
+    known = "".join(f'<meta name="tfstyle-{name}" content="{html.escape(str(it))}">' for name, it in told.items())
+    return f"{known}<script>{(HERE / 'page.js').read_text(encoding='utf-8')}</script>"
 
 
 def _page(limits, jobs, folder):
@@ -88,7 +100,7 @@ def _asked(limits):
         size = slider(Controls, "size", "Size", high=limits.largest, step=_STEP)
         with gr.Column(elem_classes="part") as of_styles:
             strength = slider(Controls, "strength", "Strength")
-            style_scale = slider(Controls, "style_scale", "Style size", *_SCALES)
+            style_scale = slider(Controls, "style_scale", "Stroke size", *_SCALES, info="Larger gives larger strokes.")
         color = gr.Radio(
             list(zip(_COLOR_NAMES, COLORS, strict=True)), label="Colors", elem_id="color", value=Controls.color,
             info="Whose colors the result has: the painting's, or the photo's, kept in three ways.",
@@ -96,8 +108,11 @@ def _asked(limits):
         photoreal = gr.Checkbox(label="Light and colors alone", elem_id="photoreal", **about(Controls, "photoreal"))
         with gr.Column(elem_classes="part") as of_mix:
             second = picture("Second painting", elem_id="second", height=200)
+            seconds, _ = chooser("styles", "Second paintings to try", elem_id="seconds")
             mix = share("Mix", "Share of the second painting, where there is one.", elem_id="mix")
-    for chosen, paths, target in ((photos, photo_paths, photo), (styles, style_paths, style)):
+    for chosen, paths, target in (
+        (photos, photo_paths, photo), (styles, style_paths, style), (seconds, style_paths, second),
+    ):
         chosen.select(_picked(paths), None, target, queue=False, show_progress="hidden", api_visibility="private")
     learned.select(
         _picked([_stem(path) for path in learned_paths]), None, model, queue=False, show_progress="hidden",

@@ -45,12 +45,12 @@ class Painter:
             tfstyle.stylize(square, square, size=images.LEAST_SIDE)
             self.loaded.set()
 
-    def __call__(self, order, callback):
+    def __call__(self, order, callback, planned):
         """One picture.
 
         Args:
             order: `tfstyle.web.orders.Order`.
-            callback: as `tfstyle.stylize` takes it for method="optimize"; the others do not call it.
+            callback, planned: as `tfstyle.api.optimize_pictures` takes them; the other methods do not call them.
 
         Returns:
             PIL image.
@@ -61,11 +61,15 @@ class Painter:
         self.load()
         import tensorflow as tf
 
-        call = dict(order.call)
-        if order.method == "optimize":
-            call |= {"method": "optimize", "callback": callback}
+        from tfstyle import api
+
+        call = order.call | {"size": order.size}
+        style = call.pop("style", None)
         try:
-            return tfstyle.stylize(order.photo, call.pop("style", None), size=order.size, **call)
+            if order.method != "optimize":
+                return tfstyle.stylize(order.photo, style, **call)
+            result, alpha = api.optimize_pictures(order.photo, style, callback=callback, planned=planned, **call)
+            return images.to_pil(result.image, alpha)
         except (MemoryError, tf.errors.ResourceExhaustedError):
             raise InputError("Memory ran out; choose a smaller size.") from None
         except tfstyle.NonFiniteError as error:

@@ -51,9 +51,9 @@ def about(settings, name):
     return {"value": field.default, "info": text[0].upper() + text[1:] + "."}
 
 
-def slider(settings, name, label, low=None, high=None, step=0.05):
-    """A slider for a setting, over its own range unless a narrower one is given."""
-    field, told = _field(settings, name), about(settings, name)
+def slider(settings, name, label, low=None, high=None, step=0.05, **other):
+    """A slider for a setting, over its own range and with its own text unless others are given."""
+    field, told = _field(settings, name), about(settings, name) | other
     ends = (field.metadata["low"] if low is None else low, field.metadata["high"] if high is None else high)
     told["value"] = min(told["value"], ends[1])
     return gr.Slider(*ends, step=step, label=label, elem_id=name, **told)

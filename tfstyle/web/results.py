@@ -8,7 +8,7 @@ from tfstyle.web.orders import DECODING
 
 __all__ = ["files"]
 
-_QUALITY = 90  # of what is only looked at
+_QUALITY = 90  # of a JPEG that is only looked at
 
 
 def files(order, picture, folder):
@@ -25,10 +25,11 @@ def files(order, picture, folder):
     own = os.path.join(folder, secrets.token_hex(16))
     os.mkdir(own, 0o700)
     png, jpeg = (os.path.join(own, order.name + ending) for ending in (".png", ".jpg"))
-    before = os.path.join(own, "before.jpg")
+    clear = picture.mode == "RGBA"
+    before = os.path.join(own, "before.png" if clear else "before.jpg")
     images.write(png, picture)
     images.write(jpeg, picture)
     with DECODING:
         photo = images.read(order.photo, size=order.size)
-    images.write(before, photo, quality=_QUALITY)
-    return {"before": before, "after": png if picture.mode == "RGBA" else jpeg, "png": png, "jpeg": jpeg}
+    images.write(before, photo, **{} if clear else {"quality": _QUALITY})
+    return {"before": before, "after": png if clear else jpeg, "png": png, "jpeg": jpeg}
