@@ -279,6 +279,7 @@ def test_files_that_cannot_be_read(tmp_path, file, monkeypatch):
             read(path, name="content picture")
 
     check(tmp_path / "phto.png", "does not exist; did you mean 'photo.png'?")
+    check(tmp_path / "nope.png", "does not exist; check the path.")
     check(str(tmp_path / "nowhere" / "x.png"), "does not exist; check the path.")
     check(file / "x.png", "does not exist; check the path.")
     check(tmp_path, "is a folder; name one picture file in it.")

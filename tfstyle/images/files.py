@@ -116,7 +116,9 @@ def _open(path, label):
     except (FileNotFoundError, NotADirectoryError) as error:
         near = None
         with contextlib.suppress(OSError):
-            near = closest(os.path.basename(path), os.listdir(os.path.dirname(path) or ".")[:1000])
+            beside = os.listdir(os.path.dirname(path) or ".")[:1000]
+            stems = {os.path.splitext(name)[0]: name for name in beside}  # any two names with one ending look alike
+            near = stems.get(closest(os.path.splitext(os.path.basename(path))[0], stems))
         hint = f"did you mean {near!r}?" if near else "check the path."
         raise InputError(f"{label} does not exist; {hint}") from error
     except PermissionError as error:
