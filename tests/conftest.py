@@ -156,3 +156,29 @@ def network_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("network") / "network.npz"
     arbitrary_weights.save(path, *models, config)
     return path
+
+
+@pytest.fixture
+def listed():
+    """Lists the files below a folder."""
+    return lambda top: sorted(
+        os.path.relpath(os.path.join(where, name), top) for where, _, names in os.walk(top) for name in names
+    )
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Puts a painter without a network in place of the real one: it turns photos over. Returns what it was given."""
+    from tfstyle import folder, images
+
+    seen = []
+
+    def painter(job):
+        def paint(photo):
+            seen.append(photo)
+            rgb, alpha = photo
+            return images.to_pil(255 - rgb, alpha)
+        return paint
+
+    monkeypatch.setattr(folder, "_painter", painter)
+    return seen

@@ -1,4 +1,4 @@
-"""Folders of tiny photos, a painter without a network, and a Ray cluster of two nodes on this machine."""
+"""Folders of tiny photos, and a Ray cluster of two nodes on this machine."""
 
 import json
 import os
@@ -16,8 +16,6 @@ import psutil
 import pytest
 from PIL import Image
 
-from tfstyle import folder, images
-
 SECONDS = 240  # before a test gives up waiting
 
 
@@ -34,30 +32,6 @@ def here(tmp_path, monkeypatch, network_file):
     (tmp_path / "photos" / "notes.txt").write_text("no picture")
     (tmp_path / "network.npz").write_bytes(network_file.read_bytes())
     return tmp_path
-
-
-@pytest.fixture
-def listed():
-    """Lists the files below a folder."""
-    return lambda top: sorted(
-        os.path.relpath(os.path.join(where, name), top) for where, _, names in os.walk(top) for name in names
-    )
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    """Puts a painter without a network in place of the real one: it turns photos over. Returns what it was given."""
-    seen = []
-
-    def painter(painting):
-        def paint(photo):
-            seen.append(photo)
-            rgb, alpha = photo
-            return images.to_pil(255 - rgb, alpha)
-        return paint
-
-    monkeypatch.setattr(folder, "_painter", painter)
-    return seen
 
 
 @pytest.fixture

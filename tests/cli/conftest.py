@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import tfstyle.folder
 from tfstyle.cli import main
 from tfstyle.gatys.record import Record, Result
 from tfstyle.gatys.settings import preset
@@ -81,4 +82,28 @@ def stand_in(monkeypatch):
         return Result(image, dicts, final, recipe, interrupted), None
 
     monkeypatch.setattr(tfstyle.api, "optimize_pictures", optimize_pictures)
+    return told
+
+
+@pytest.fixture
+def painting(monkeypatch):
+    """Puts a painter without a network in place of the real one.
+
+    Returns:
+        Dict: "jobs", what was asked for; "step", a function called before each picture, which tests replace.
+    """
+    told = {"jobs": [], "step": lambda number: None}
+
+    def painter(job):
+        told["jobs"].append(job)
+        count = 0
+
+        def paint(photo):
+            nonlocal count
+            count += 1
+            told["step"](count)
+            return Image.fromarray(255 - photo[0])
+        return paint
+
+    monkeypatch.setattr(tfstyle.folder, "_painter", painter)
     return told

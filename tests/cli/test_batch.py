@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import tfstyle.folder
 from tfstyle.cli import main
 
 
@@ -24,30 +23,6 @@ def photos(folder, network_file):
         Image.fromarray(rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)).save(f"photos/{name}.png")
     (folder / "network.npz").write_bytes(network_file.read_bytes())
     return ["batch", "photos/**/*.png", "paint.png", "-o", "out", "--size", "32", "--model", "network.npz"]
-
-
-@pytest.fixture
-def painting(monkeypatch):
-    """Puts a painter without a network in place of the real one.
-
-    Returns:
-        Dict: "jobs", what was asked for; "step", a function called before each picture, which tests replace.
-    """
-    told = {"jobs": [], "step": lambda number: None}
-
-    def painter(job):
-        told["jobs"].append(job)
-        count = 0
-
-        def paint(photo):
-            nonlocal count
-            count += 1
-            told["step"](count)
-            return Image.fromarray(255 - photo[0])
-        return paint
-
-    monkeypatch.setattr(tfstyle.folder, "_painter", painter)
-    return told
 
 
 def line(capsys, wanted, err=""):

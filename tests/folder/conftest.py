@@ -1,12 +1,10 @@
-"""Folders of photos, and a painter without a network, for the tests of folders."""
+"""Folders of photos, for the tests of folders."""
 
 import os
 
 import numpy as np
 import pytest
 from PIL import Image
-
-from tfstyle import folder, images
 
 
 @pytest.fixture
@@ -31,27 +29,3 @@ def here(tmp_path, monkeypatch, network_file):
     (tmp_path / "photos" / "notes.txt").write_text("no picture")
     (tmp_path / "network.npz").write_bytes(network_file.read_bytes())
     return tmp_path
-
-
-@pytest.fixture
-def listed():
-    """Lists the files below a folder."""
-    return lambda top: sorted(
-        os.path.relpath(os.path.join(where, name), top) for where, _, names in os.walk(top) for name in names
-    )
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    """Puts a painter without a network in place of the real one: it turns photos over. Returns what it was given."""
-    seen = []
-
-    def painter(job):
-        def paint(photo):
-            seen.append(photo)
-            rgb, alpha = photo
-            return images.to_pil(255 - rgb, alpha)
-        return paint
-
-    monkeypatch.setattr(folder, "_painter", painter)
-    return seen
