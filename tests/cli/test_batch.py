@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import tfstyle
 from tfstyle.cli import main
 
 

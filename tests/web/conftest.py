@@ -67,7 +67,8 @@ sys.exit(main(["web", *sys.argv[1:]]))
     child = subprocess.Popen(
         [sys.executable, "-c", code, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
-        | {"TMPDIR": str(folder)},
+        # TensorFlow generates code there, and would leave its bytecode.
+        | {"TMPDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
     )
     with child:
         told = ""
