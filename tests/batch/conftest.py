@@ -16,6 +16,8 @@ import psutil
 import pytest
 from PIL import Image
 
+from tfstyle import folder, images
+
 SECONDS = 240  # before a test gives up waiting
 
 
@@ -32,6 +34,22 @@ def here(tmp_path, monkeypatch, network_file):
     (tmp_path / "photos" / "notes.txt").write_text("no picture")
     (tmp_path / "network.npz").write_bytes(network_file.read_bytes())
     return tmp_path
+
+
+@pytest.fixture
+def defects(monkeypatch):
+    """A set of numbers, counted from 1, of pictures at which a painter without a network breaks."""
+    numbers, count = set(), 0
+
+    def paint(photo):
+        nonlocal count
+        count += 1
+        if count in numbers:
+            raise RuntimeError("no\ngood")
+        return images.to_pil(photo[0], photo[1])
+
+    monkeypatch.setattr(folder, "_painter", lambda painting: paint)
+    return numbers
 
 
 @pytest.fixture
