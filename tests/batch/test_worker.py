@@ -1,6 +1,5 @@
 """What an actor does, without Ray."""
 
-import contextlib
 import errno
 import json
 import os
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 
 from tfstyle import atomic
-from tfstyle.batch import cluster, worker
+from tfstyle.batch import worker
 from tfstyle.batch.job import prepared_batch
 from tfstyle.batch.worker import Order, Worker, versions
 
@@ -85,12 +84,3 @@ def test_a_worker_that_cannot_paint_says_why(order, here, monkeypatch, fault):
     (line,) = lines_of(Worker(order), ("a.jpg", "a.png"))
     assert line["state"] == "refused" and wanted in line["sentence"] and line["sentence"].endswith(".")
     assert " cannot paint: " in line["sentence"]
-
-
-def test_what_an_actor_has_done_before_it_refuses_is_told(refusal, monkeypatch):
-    lines = [{"photo": "a", "state": "failed"}, {"state": "refused", "sentence": "All is lost."}]
-    monkeypatch.setattr(cluster, "_connected", contextlib.nullcontext)
-    monkeypatch.setattr(cluster, "_streamed", lambda *call: iter([lines]))
-    told = []
-    assert refusal(cluster.paint_on_ray, [], None, None, "auto", lambda *call: told.append(call)) == "All is lost."
-    assert told == [([lines[0]], False)]

@@ -21,6 +21,7 @@ __all__ = ["check_address", "paint_on_ray"]
 
 _ALONE, _CLIENT = ("auto", "local"), "ray://"
 _SECONDS = 5  # for a cluster to answer
+_TIMES = 3  # a server of ray:// is asked
 # How both sides of HTTP/2, and so of gRPC, begin: with a frame of settings, of type 4 (RFC 9113, section 3.4).
 _HELLO, _SETTINGS = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0", 4
 
@@ -137,18 +138,32 @@ def _connected(address):
     if ray.is_initialized():  # by who calls us, and it stays so
         yield ray
         return
-    options = {"include_dashboard": False} if address == "local" else {}
-    try:
-        with _mute():  # Ray says on stderr that it has been told to be silent
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        why = " ".join(str(error).split()).rstrip(".")
-        raise InputError(f"There is no Ray cluster at {address} to work with: {why}.") from error
+    _join(ray, address)
     with _no_news():
         try:
             yield ray
         finally:
             ray.shutdown()
+
+
+def _join(ray, address):
+    """Connects Ray, or starts a cluster on this machine for "local".
+
+    A server of ray:// starts a process for each client by a fork while threads of gRPC run, of which that process dies
+    at once in a few of a hundred cases on a busy machine; the next time all is well.
+    """
+    options = {"include_dashboard": False} if address == "local" else {}
+    for left in reversed(range(_TIMES)):
+        try:
+            with _mute():  # Ray says on stderr that it has been told to be silent
+                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
+            return
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            from_server = isinstance(error, ConnectionAbortedError)  # its traceback, as text
+            if from_server and left:
+                continue
+            why = str(error).strip().splitlines()[-1] if from_server else " ".join(str(error).split())
+            raise InputError(f"There is no Ray cluster at {address} to work with: {why.rstrip('.')}.") from error
 
 
 @contextlib.contextmanager
