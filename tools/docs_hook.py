@@ -8,14 +8,20 @@ import base64
 import json
 import pathlib
 import re
+import unicodedata
 import urllib.parse
+from html import unescape
 
+import latex2mathml.converter
 from mkdocs.structure.files import File, Files
 
 _FENCE = re.compile(r"^( *)(`{3,}|~{3,}).*?^\1\2", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(<?([^)\s>]+)>?(?: \"[^\"]*\")?\)")
 _NAMELESS = re.compile(r"(<li class=\"doc-section-item field-body\">\s*)–")
-_MATH = (re.compile(r"\$\$(.+?)\$\$", re.DOTALL), r"\n```latex\n\1\n```\n"), (re.compile(r"\$([^$\n]+)\$"), r"`\1`")
+# Code, which stays; TeX as Jupyter marks it; then as arithmatex marks it; then letters of MathML.
+_CODE_OR_TEX = re.compile(rf"{_FENCE.pattern}|`[^`]+`|\$\$(?P<block>.+?)\$\$|\$(?P<inline>[^$]+)\$", _FENCE.flags)
+_MARKED = re.compile(r"<(span|div) class=\"arithmatex\">\\[(\[](.+?)\\[)\]]</\1>", re.DOTALL)
+_SCRIPT = re.compile(r"<mi mathvariant=\"script\">([A-Z])</mi>")
 _ENDINGS = {"image/png": "png", "image/jpeg": "jpg"}
 
 
@@ -70,8 +76,29 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def on_page_content(html, page, config, files):
-    """What is returned has no name here, and so needs no dash after it."""
-    return _NAMELESS.sub(r"\1", html)
+    """What is returned has no name here, and so needs no dash after it; and formulas are MathML."""
+    return _MARKED.sub(_mathml, _NAMELESS.sub(r"\1", html))
+
+
+def _marked(match):
+    if match["block"]:
+        return f"\n\n\\[{match['block']}\\]\n\n"
+    return f"\\({match['inline']}\\)" if match["inline"] else match[0]
+
+
+def _mathml(match):
+    display = "block" if match[1] == "div" else "inline"
+    formula = _SCRIPT.sub(_script_letter, latex2mathml.converter.convert(unescape(match[2]), display=display))
+    return f'<div class="formula">{formula}</div>' if display == "block" else formula
+
+
+def _script_letter(match):
+    """A letter of its own in place of an attribute that browsers no longer know."""
+    try:
+        letter = unicodedata.lookup(f"MATHEMATICAL SCRIPT CAPITAL {match[1]}")
+    except KeyError:  # one of those that Unicode had before
+        letter = unicodedata.lookup(f"SCRIPT CAPITAL {match[1]}")
+    return f"<mi>{letter}</mi>"
 
 
 def _notebook(path, name, config):
@@ -81,9 +108,7 @@ def _notebook(path, name, config):
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         source = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
-            for pattern, plain in _MATH:
-                source = pattern.sub(plain, source)
-            text.append(source)
+            text.append(_CODE_OR_TEX.sub(_marked, source))
             continue
         text.append(f"```python\n{source}\n```")
         for output in cell.get("outputs", ()):

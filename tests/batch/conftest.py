@@ -16,7 +16,9 @@ import psutil
 import pytest
 from PIL import Image
 
-from tfstyle import folder, images
+from tfstyle import atomic, folder, images
+from tfstyle.batch.job import prepared_batch
+from tfstyle.batch.worker import Order, versions
 
 SECONDS = 240  # before a test gives up waiting
 
@@ -50,6 +52,17 @@ def defects(monkeypatch):
 
     monkeypatch.setattr(folder, "_painter", lambda painting: paint)
     return numbers
+
+
+@pytest.fixture
+def order(here, monkeypatch):
+    """An `Order`, and an environment that an actor may change."""
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "TF_FORCE_GPU_ALLOW_GROWTH"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setattr(atomic, "_marked", "")
+    os.mkdir("out")
+    painting = prepared_batch("photos", "paint.png", "out", model="network.npz", precision="float32", size=32).painting
+    return Order(painting, str(here / "photos"), str(here / "out"), 3, versions(), "mark-")
 
 
 @pytest.fixture

@@ -176,3 +176,32 @@ def test_workers_that_cannot_paint_are_told_of(photos, cluster, batch, monkeypat
     assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
     assert "cannot paint: it has tfstyle " in done.stderr and "the command that was given 9.9" in done.stderr
     assert psutil.pid_exists(cluster.head.pid)
+
+
+def test_a_picture_that_kills_its_actor_each_time(photos, cluster):
+    """As one that needs more memory than there is; its task's others are painted, and Ray does not go on for ever."""
+    code = (
+        "import os, signal, sys, tfstyle.batch.cluster as cluster\n"
+        "class Dying(cluster.Worker):\n"  # of __main__, and so sent to the actors as it is
+        "    def __init__(self, order):\n"
+        "        super().__init__(order)\n"
+        "        from tfstyle import images\n"
+        "        write = images.write\n"
+        "        def killed(path, *rest, **options):\n"
+        "            if path.endswith('p002.png'):\n"
+        "                os.kill(os.getpid(), signal.SIGKILL)\n"
+        "            return write(path, *rest, **options)\n"
+        "        images.write = killed\n"
+        "cluster.Worker = Dying\n"
+        "from tfstyle.cli import main; sys.exit(main(sys.argv[1:]))\n"
+    )
+    words = ["batch", "photos/p00*.png", "paint.png", "-o", "six", *FLAGS, "--ray-address", cluster.address, "--json"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=photos, env=cluster.environment, capture_output=True, text=True,
+        timeout=3 * SECONDS,  # four actors come and go
+    )
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "died each time" in done.stderr, done.stderr
+    told = json.loads(done.stdout)
+    assert [one["photo"] for one in told["failed"]] == ["photos/p002.png"] and (told["painted"], told["left"]) == (4, 0)
+    names = sorted(path.name for path in (photos / "six").iterdir())
+    assert names == ["manifest.jsonl", "p000.png", "p004.png", "p006.png", "p008.png"]

@@ -7,21 +7,8 @@ import os
 import numpy as np
 import pytest
 
-from tfstyle import atomic
 from tfstyle.batch import worker
-from tfstyle.batch.job import prepared_batch
-from tfstyle.batch.worker import Order, Worker, versions
-
-
-@pytest.fixture
-def order(here, monkeypatch):
-    """An `Order`, and an environment that an actor may change."""
-    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "TF_FORCE_GPU_ALLOW_GROWTH"):
-        monkeypatch.setenv(name, "1")
-    monkeypatch.setattr(atomic, "_marked", "")
-    os.mkdir("out")
-    painting = prepared_batch("photos", "paint.png", "out", model="network.npz", precision="float32", size=32).painting
-    return Order(painting, str(here / "photos"), str(here / "out"), 3, versions(), "mark-")
+from tfstyle.batch.worker import Worker, versions
 
 
 def lines_of(worker, *pairs):

@@ -104,6 +104,19 @@ def test_notebooks_are_pages_with_their_pictures(site, path):
     assert len(list((site / "notebooks").glob(f"{path.stem}-*.*"))) == pictures
 
 
+@pytest.mark.parametrize("path", sorted((PAGES.ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_formulas_are_shown_without_mathjax(site, path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    told = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    told = re.sub(r"```.*?```|`[^`]+`", "", told, flags=re.DOTALL)  # where $ is the shell's
+    wide = re.findall(r"\$\$.+?\$\$", told, re.DOTALL)
+    within = re.findall(r"\$[^$]+\$", re.sub(r"\$\$.+?\$\$", "", told, flags=re.DOTALL))
+    text = (site / "notebooks" / f"{path.stem}.html").read_text(encoding="utf-8")
+    assert text.count('display="block"') == len(wide) and text.count('display="inline"') == len(within)
+    article = re.sub(r"<pre>.*?</pre>|<script.*?</script>", "", text, flags=re.DOTALL)
+    assert not re.search(r"arithmatex|mathvariant=\"script|\\[a-zA-Z]{2}", article)
+
+
 def test_settings_tell_their_range(site):
     text = (site / "api" / "tfstyle.html").read_text(encoding="utf-8")
     assert "Long side of the result in pixels; none keeps the content&#39;s own." in text.replace("'", "&#39;")

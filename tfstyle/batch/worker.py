@@ -13,6 +13,7 @@ import time
 import numpy as np
 
 from tfstyle import atomic
+from tfstyle.batch.attempts import Attempt
 from tfstyle.batch.manifest import DONE, FAILED
 from tfstyle.checks import InputError
 from tfstyle.folder import Painting, fault_of, pairs_painter
@@ -22,6 +23,7 @@ from tfstyle.version import __version__
 __all__ = ["ALIKE", "FULL", "REFUSED", "Order", "Worker", "lines_painter", "versions"]
 
 REFUSED, FULL = "refused", "full"  # besides DONE and FAILED, what a line from an actor may say: none of one picture
+_DEADLY = "the process that painted it died each time, as it does where memory runs out; use a smaller size."
 ALIKE = 20  # defects of one kind in a row, after which it is hardly the pictures' fault
 
 
@@ -117,7 +119,7 @@ class Worker:
     """
 
     def __init__(self, order):
-        self._refusal = self._paint = None
+        self._order, self._refusal, self._paint = order, None, None
         # Read when TensorFlow and Keras are imported, which this process has not done yet.
         for name in ("INTRAOP", "INTEROP"):
             os.environ[f"TF_NUM_{name}_THREADS"] = str(order.threads)
@@ -136,17 +138,32 @@ class Worker:
         lines = [{"state": REFUSED, "sentence": self._refusal}]
         if self._refusal is None:
             lines = []
-
-            def tell(line, is_full):
-                lines.append(line)
-                if is_full:
-                    lines.append({"state": FULL})
-
             try:
-                self._paint([json.loads(pair) for pair in batch["pair"]], tell)
+                self._painted([json.loads(pair) for pair in batch["pair"]], lines)
             except InputError as error:
                 lines.append({"state": REFUSED, "sentence": str(error)})
         return {"line": np.array([json.dumps(line) for line in lines], object)}
+
+    def _painted(self, pairs, lines):
+        def tell(line, is_full):
+            lines.append(line)
+            if is_full:
+                lines.append({"state": FULL})
+
+        attempt = Attempt(pairs, self._order.output, self._order.mark)
+        if not attempt.alone:
+            self._paint(pairs, tell)
+            pairs = []
+        for photo, result in pairs:
+            if photo in attempt.deadly:
+                line = {"photo": photo, "result": result, "state": FAILED, "sentence": _DEADLY, "seconds": None}
+                tell(line, False)
+                continue
+            attempt.begin(photo)
+            self._paint([(photo, result)], tell)
+            if lines[-1]["state"] == FULL:
+                break
+        attempt.end()
 
 
 def _check_here(order):
