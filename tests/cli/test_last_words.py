@@ -1,5 +1,6 @@
 """The end of a process that trains with others: what C++ says last, exit codes, and other aborts, which stay."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -7,9 +8,11 @@ import sys
 import pytest
 
 START = """
-import os, sys
+import argparse, os, sys
+from tfstyle.cli import manners
 from tfstyle.cli.last_words import LastWords
-words = LastWords("the others have gone.")
+args = argparse.Namespace(json="--json" in sys.argv, told=False)
+words = LastWords("the others have gone.", lambda sentence: manners.tell_end(args, sentence, 1))
 words.come_before_jax()
 print("from Python", file=sys.stderr)
 os.write(2, b"from C++\\n")
@@ -22,11 +25,11 @@ FATAL = (
 
 @pytest.fixture
 def ended():
-    """A function that runs Python after `START` and returns (exit code, stdout, lines of stderr, sorted)."""
+    """A function that runs Python after `START`, with the words of a command line, and returns (exit code, stdout, lines of stderr, sorted)."""
 
-    def run(code):
+    def run(code, *words):
         done = subprocess.run(
-            [sys.executable, "-c", START + code], check=False, capture_output=True, text=True, timeout=60
+            [sys.executable, "-c", START + code, *words], check=False, capture_output=True, text=True, timeout=60
         )
         return done.returncode, done.stdout, sorted(done.stderr.splitlines())
 
@@ -37,6 +40,15 @@ def test_an_abort_by_jax_is_one_sentence(ended):
     assert ended(FATAL + "os.abort()") == (1, "", ["from C++", "from Python", "tfstyle: the others have gone."])
     code, out, told = ended("words.sentence = 'not all have come.'\n" + FATAL + "os.abort()")
     assert (code, told[-1]) == (1, "tfstyle: not all have come.")
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_script_has_one_document(ended, told):
+    first = "    print('{}', file=args.stdout)\n    args.told = True\n" if told else ""
+    code = f"with manners.one_document(args):\n    print('to stderr', flush=True)\n{first}    os.abort()\n"
+    code, out, lines = ended(FATAL + code, "--json")
+    assert (code, lines) == (1, ["from C++", "from Python", "tfstyle: the others have gone.", "to stderr"])
+    assert json.loads(out) == ({} if told else {"error": "the others have gone.", "exit_code": 1})
 
 
 def test_an_abort_in_another_thread(ended):

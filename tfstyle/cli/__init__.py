@@ -85,7 +85,7 @@ def main(argv=None):
             _parse(words, args)
             with manners.one_document(args):
                 code = args.run(args)
-            _document(args, "it came to nothing, as stderr says.", code)
+            manners.tell_end(args, "it came to nothing, as stderr says.", code)
             sys.stdout.flush()
             return code
         except BrokenPipeError:  # the reader of our output has gone: `tfstyle doctor | head -1`
@@ -102,22 +102,16 @@ def main(argv=None):
                 return _ended(args, str(error), BAD_INPUT)
             if isinstance(error, manners.Failed):
                 return _ended(args, str(error), FAILED, error.facts)
-            _document(args, f"{type(error).__name__}: {error}", FAILED)
+            manners.tell_end(args, f"{type(error).__name__}: {error}", FAILED)
             raise  # a defect of ours
 
 
 def _ended(args, sentence, code, facts=()):
     """Says why a run has come to nothing; returns its exit code."""
-    _document(args, sentence or "interrupted.", code, facts)
+    manners.tell_end(args, sentence or "interrupted.", code, facts)
     if sentence is not None:
         print(f"tfstyle: {sentence}", file=sys.stderr)
     return code
-
-
-def _document(args, sentence, code, facts=()):
-    """With --json, what a script reads in place of what has been done, unless that is printed already."""
-    if args.json and not args.told:
-        print(manners.document({"error": sentence, "exit_code": code, **dict(facts)}), flush=True)
 
 
 def _parse(words, args):

@@ -24,6 +24,7 @@ class LastWords:
 
     Args:
         sentence: what to say at an abort; may be set anew.
+        before: called with that sentence before it is said; for what stdout is to have.
 
     Attributes:
         code: exit code of a run that has failed, else None: then this process ends without waiting for the others, who
@@ -31,8 +32,9 @@ class LastWords:
         told: set where the main thread has begun to say that the others have gone.
     """
 
-    def __init__(self, sentence):
+    def __init__(self, sentence, before=None):
         self.sentence, self.code, self.told = sentence, None, False
+        self._before = before
         self._seen = threading.Event()
         sys.stderr.flush()
         self._real = os.dup(2)
@@ -66,6 +68,8 @@ class LastWords:
         if self.told:
             time.sleep(_SOON)
         elif self._seen.wait(1):
+            if self._before is not None:
+                self._before(self.sentence)
             os.write(self._real, f"tfstyle: {self.sentence}\n".encode())
         else:  # another abort than that
             os.dup2(self._real, 2)

@@ -6,7 +6,7 @@ import math
 import os
 import sys
 
-__all__ = ["Failed", "add_run", "document", "one_document", "tell"]
+__all__ = ["Failed", "add_run", "document", "one_document", "tell", "tell_end"]
 
 
 class Failed(Exception):
@@ -64,6 +64,21 @@ def tell(args, line, **facts):
 def document(facts):
     """Facts as JSON: paths as text, arrays' numbers as numbers, and null for what is no finite number."""
     return json.dumps(_plain(facts), indent=1, allow_nan=False)
+
+
+def tell_end(args, sentence, code, facts=()):
+    """With --json, prints what a script reads in place of what has been done, unless that is printed already.
+
+    Args:
+        args: of the verb, with `json` and `told`.
+        sentence: why the run has come to nothing.
+        code: its exit code.
+        facts: further pairs for the document.
+    """
+    if args.json and not args.told:
+        args.told = True
+        facts = {"error": sentence, "exit_code": code, **dict(facts)}
+        print(document(facts), file=getattr(args, "stdout", None), flush=True)
 
 
 @contextlib.contextmanager

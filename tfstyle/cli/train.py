@@ -84,12 +84,12 @@ def run(args):
     def work():
         return _run(args, network, sets, settings, pace, place)
 
-    return _together(place, work) if place.several else work()
+    return _together(args, place, work) if place.several else work()
 
 
-def _together(place, work):
+def _together(args, place, work):
     """Runs `work()` as one of several processes: one that fails ends at once, which the others notice."""
-    words = LastWords(_ALONE)
+    words = LastWords(_ALONE, lambda sentence: manners.tell_end(args, sentence, 1))
     words.code = 1
     try:
         backend.keras()
