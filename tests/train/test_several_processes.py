@@ -186,11 +186,12 @@ def test_two_are_one_and_go_on_as_one(start, toys, here):
 
 @pytest.mark.parametrize("killed", [0, 1])
 def test_a_killed_process_ends_the_other(toys, here, killed):
-    pair = toys("run", "--steps", "100000")
+    pair = toys("run", "--steps", "100000", "--json")
     wait_for_step(pair, here / "run", 3)
     pair[killed].kill()
     code, out, told = ended(pair[1 - killed])
-    assert (code, out, told) == (1, "", LOST)
+    assert (code, told) == (1, LOST)
+    assert json.loads(out) == {"error": LOST.removeprefix("tfstyle: ").rstrip(), "exit_code": 1}
     assert kept(here / "run")["step"] >= 3
 
 
