@@ -5,6 +5,7 @@ import numpy as np
 from tfstyle import images
 from tfstyle.checks import InputError
 from tfstyle.controls import MOST_SEEN
+from tfstyle.look import checked_code
 from tfstyle.moments import MomentsReader, at_once
 from tfstyle.nets.arbitrary import PREDICTOR_LAYERS
 from tfstyle.nets.vgg import layer_info
@@ -62,14 +63,7 @@ class CodeReader:
 
     def checked(self, code):
         """A code as float32 (K,), else `InputError`."""
-        code = np.asarray(code)
-        if code.shape != (self.size,) or code.dtype.kind != "f":
-            raise InputError(
-                f"A style code must be float of shape ({self.size},); received {code.dtype} of {code.shape}."
-            )
-        if not np.isfinite(code).all():
-            raise InputError("A style code holds NaN or infinite values; make it anew from its picture.")
-        return code.astype("float32")
+        return checked_code(code, self.size)
 
     def need(self, height, width):
         """Peak memory in bytes, roughly: of VGG-19 on a strip, or of Inception-v3."""

@@ -15,7 +15,7 @@ from tfstyle.controls import Controls, check_model, check_one_style, controls_of
 from tfstyle.folder_plan import FORMATS, check_apart, checked_folders, make_folders, planned
 from tfstyle.images.files import pixels
 from tfstyle.images.pixels import unit
-from tfstyle.look import Look, is_code, painted_size, settled
+from tfstyle.look import Look, checked_code, is_code, painted_size, settled
 from tfstyle.pipeline import FAULTS, pipelined
 
 __all__ = [
@@ -219,7 +219,9 @@ def _check_styles(styles, weights, texture, controls):
         raise InputError(f"The model {model!r} takes one style picture, at strength 1 and without a texture.")
     settled(controls, styles)
     for one in styles:
-        if not is_code(one):
+        if is_code(one):
+            checked_code(one)
+        else:
             images.read(one, name="style picture", size=controls.style_size)
     if texture is not None:
         images.read(texture, name="texture picture")

@@ -68,6 +68,21 @@ def is_code(style):
     return getattr(style, "ndim", None) == 1
 
 
+def checked_code(code, size=None):
+    """A code as float32 (size,), of any size where none is given.
+
+    Raises:
+        InputError: it is no such array, or not finite.
+    """
+    code = np.asarray(code)
+    if code.ndim != 1 or code.dtype.kind != "f" or size not in (None, len(code)):
+        wanted = "(K,)" if size is None else f"({size},)"
+        raise InputError(f"A style code must be float of shape {wanted}; received {code.dtype} of {code.shape}.")
+    if not np.isfinite(code).all():
+        raise InputError("A style code holds NaN or infinite values; make it anew from its picture.")
+    return code.astype("float32")
+
+
 def settled(look, styles):
     """The look with its "auto" in `color_when` made up: before, where there are pictures to recolor.
 

@@ -98,7 +98,7 @@ class Cluster:
         try:
             self.head = self._start(
                 "--head", f"--port={port}", f"--ray-client-server-port={client}", f"--temp-dir={self.folder}",
-                "--include-dashboard=false",
+                "--include-dashboard=false", "--num-gpus=1",  # that it has none does not matter to Ray
             )
             self.second = self.join()
         except BaseException:

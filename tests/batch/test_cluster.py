@@ -130,22 +130,25 @@ def test_the_command_is_killed_and_given_again(photos, cluster, batch):
         with Image.open(path) as image:
             image.load()
     (photos / "two" / "in" / ".tfstyle-0123456789abcdef.png").write_bytes(b"half")
-    code, told, err = finished(batch("two", address=cluster.client))
+    code, told, err = finished(batch("two", "--gpus", "0.5", address=cluster.client))
     assert code == 1 and err.count("\n") == 2, err
     assert told["skipped"] == len(results) and told["painted"] == COUNT - 2 - len(results)
     check_all_is_there(photos, photos / "two")
 
 
-def test_ctrl_c(photos, cluster, batch):
-    process = batch("three")
-    wait_for_lines(process, photos / "three", 4)
-    process.send_signal(signal.SIGINT)
+@pytest.mark.parametrize(("signum", "wanted", "word"), [
+    (signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated"),
+])
+def test_a_signal_ends_it(photos, cluster, batch, signum, wanted, word):
+    process = batch(word)
+    wait_for_lines(process, photos / word, 4)
+    process.send_signal(signum)
     code, told, err = finished(process)
-    assert code == 130 and told["left"] > 0
-    left = f"tfstyle: interrupted; the same command goes on with the {told['left']} left.\n"
+    assert code == wanted and told["left"] > 0, err
+    left = f"tfstyle: {word}; the same command goes on with the {told['left']} left.\n"
     assert err.endswith(left) and err.count("\n") == 1 + len(told["failed"]), err
     wait(lambda: not cluster.actors())
-    assert not list((photos / "three").rglob(".tfstyle-*"))
+    assert not list((photos / word).rglob(".tfstyle-*"))
 
 
 def test_addresses_of_no_cluster(photos, cluster, batch):

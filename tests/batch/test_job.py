@@ -1,5 +1,6 @@
 """Batches in one process: what is painted, what is gone on with, and what is refused."""
 
+import contextlib
 import errno
 import os
 import subprocess
@@ -115,12 +116,13 @@ def test_what_another_process_is_writing_stays(here, quick, listed):
 def test_what_killed_actors_leave_is_removed(here, listed, monkeypatch):
     os.mkdir("out")
 
-    def paint_on_ray(pairs, order, settings, address, tell):
+    def paint_on_ray(ray, pairs, order, settings, tell):
         for name in (f".tfstyle-{order.mark}0123456789abcdef.png", ".tfstyle-0123456789abcdef.png"):
             (here / "out" / name).write_bytes(b"half")
         tell([], True)
 
     monkeypatch.setattr(job, "check_address", lambda address: None)
+    monkeypatch.setattr(job, "connected", lambda address, settings: contextlib.nullcontext())
     monkeypatch.setattr(job, "paint_on_ray", paint_on_ray)
     assert run(ray_address="auto").left == 5
     assert listed("out") == sorted([".tfstyle-0123456789abcdef.png", MANIFEST])
@@ -147,6 +149,16 @@ def test_the_same_style_by_another_name(here, quick):
     os.rename("paint.png", "renamed.png")
     assert len(run(style="renamed.png").skipped) == 5
     assert len(run(style=(here / "renamed.png").read_bytes()).skipped) == 5
+
+
+def test_a_run_that_painted_nothing_binds_nobody(here, quick):
+    """It was refused, by a cluster for one."""
+    run()
+    for name in RESULTS:
+        os.remove(f"out/{name}")
+    first = (here / "out" / MANIFEST).read_text().splitlines(keepends=True)[0]
+    (here / "out" / MANIFEST).write_text(first)
+    assert len(run(size=48).done) == 5 and read_manifest("out")[0]["settings"]["size"] == 48
 
 
 def test_another_network_of_the_same_name_is_refused(here, quick, refusal):
@@ -246,58 +258,6 @@ def test_pictures_that_are_at_fault_do_not_stop_it(here, quick):
             file.write(b"no picture")
     result = run()
     assert len(result.failed) == 45 and len(result.done) == 5 and not result.left
-
-
-# Refusals
-
-
-@pytest.mark.parametrize(("change", "sentence"), [
-    ({"style": "pain.png"}, "style picture 'pain.png' does not exist; did you mean 'paint.png'?"),
-    ({"style": None}, "There is no style picture; give one or more."),
-    ({"masks": ["a.png"]}, "masks fit one photo; leave them out, or stylize the photos of the folder one by one."),
-    ({"format": "gif"}, "format must be one of "),
-    ({"stregth": 1}, "setting must be one of "),
-    ({"actors": (3, 2)}, "actors must be one number, or the fewest and the most; received '3,2'."),
-    ({"actors": ()}, "actors must be one number, or the fewest and the most; received ''."),
-    ({"actors": 0}, "actors must be a whole number of at least 1; received 0."),
-    ({"cpus": 0}, "cpus must be a number from 0.01 to 1024; received 0."),
-    ({"output": "paint.png/out"}, "output 'paint.png/out' cannot be made (Not a directory); choose another place."),
-])
-def test_refusals(here, refusal, change, sentence):
-    assert refusal(run, **change).startswith(sentence)
-    assert not os.path.exists("out")
-
-
-@pytest.mark.parametrize(("address", "sentence"), [
-    ("somewhere", "ray_address must be auto, local, HOST:PORT or ray://HOST:PORT; received 'somewhere'."),
-    ("ray://:10001", "ray_address must be auto, local, HOST:PORT or ray://HOST:PORT; received 'ray://:10001'."),
-    ("127.0.0.1:99999", "ray_address must be auto, local, HOST:PORT or ray://HOST:PORT; received '127.0.0.1:99999'."),
-    ("127.0.0.1:1", "No Ray cluster answers at 127.0.0.1:1 (Connection refused); start one, or name its address."),
-])
-def test_addresses(here, refusal, monkeypatch, address, sentence):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
-    assert refusal(run, ray_address=address) == sentence
-    assert not os.path.exists("out")
-
-
-def test_what_answers_is_something_else(here, refusal, monkeypatch):
-    import http.server
-    import threading
-
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as server:
-        server.RequestHandlerClass.log_message = lambda *args: None
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        told = refusal(run, ray_address=f"127.0.0.1:{server.server_port}")
-        server.shutdown()
-        thread.join()
-    assert told == f"What answers at 127.0.0.1:{server.server_port} is no Ray cluster; start one, or name its address."
-
-
-def test_without_ray(here, refusal, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert refusal(run, ray_address="auto") == "ray_address needs Ray: pip install 'tfstyle[ray]'."
 
 
 def test_threads():

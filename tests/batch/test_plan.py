@@ -67,6 +67,12 @@ def test_links_to_folders(here):
     assert photos("photos/in/round/*.jpg") == ["a.jpg"]
 
 
+def test_a_link_to_nothing_is_no_less_a_photo(here):
+    """Its owner learns of it, as of a file that is damaged."""
+    os.symlink("nowhere.jpg", "photos/gone.jpg")
+    assert "gone.jpg" in photos("photos")
+
+
 def test_a_folder_whose_name_looks_like_a_pattern(here):
     os.rename("photos", "photos [1]")
     assert photos("photos [1]") == ALL and photos("photos [1]/*.gif") == ["b.gif"]

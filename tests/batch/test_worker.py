@@ -4,7 +4,6 @@ import errno
 import json
 import os
 
-import numpy as np
 import pytest
 
 from tfstyle.batch import worker
@@ -12,7 +11,7 @@ from tfstyle.batch.worker import Worker, versions
 
 
 def lines_of(worker, *pairs):
-    return [json.loads(line) for line in worker({"pair": np.array([*map(json.dumps, pairs)], object)})["line"]]
+    return [json.loads(row["line"]) for row in worker({"pairs": json.dumps(pairs)})]
 
 
 def test_a_worker(order, quick):

@@ -1,7 +1,7 @@
 """A batch on a Ray cluster: a pool of actors that Ray Data keeps busy, whatever becomes of machines meanwhile.
 
-Rows hold two paths each. Pictures are read and written by the actors, on a disk that all machines share, and never
-pass through Ray. Nothing here imports Ray before it is asked to.
+A row is a task: the paths of some pictures. These are read and written by the actors, on a disk that all machines
+share, and never pass through Ray. Nothing here imports Ray before it is asked to.
 
 Source: Ray Data, https://docs.ray.io/en/latest/data/transforming-data.html (stateful transforms).
 """
@@ -11,13 +11,15 @@ import importlib.util
 import json
 import logging
 import os
+import signal
 import socket
 import sys
+import threading
 
 from tfstyle.batch.worker import FULL, REFUSED, Worker
 from tfstyle.checks import InputError
 
-__all__ = ["check_address", "paint_on_ray"]
+__all__ = ["check_address", "check_room", "connected", "paint_on_ray"]
 
 _ALONE, _CLIENT = ("auto", "local"), "ray://"
 _SECONDS = 5  # for a cluster to answer
@@ -61,43 +63,52 @@ def _speaks_grpc(connection):
     return told[3] == _SETTINGS
 
 
-def paint_on_ray(pairs, order, settings, address, tell):
+def check_room(address, settings):
+    """Checks that a cluster of this machine alone would have the cores of one actor; of others nobody knows yet.
+
+    Raises:
+        InputError: it has fewer, so that nothing would ever be painted.
+    """
+    if address == "local" and settings.cpus > (cores := os.cpu_count() or 1):
+        raise InputError(f"cpus must be at most {cores} here, as many as this machine has; received {settings.cpus:g}.")
+
+
+def paint_on_ray(ray, pairs, order, settings, tell):
     """Paints pairs on a cluster.
 
     Restarts of actors and retries of tasks are left at Ray Data's own, which are without end: a limit would fail the
     whole batch when a machine goes. A picture that is painted twice for it is written whole both times.
 
     Args:
+        ray: what `connected` yields.
         pairs: list of (photo, result).
         order: `tfstyle.batch.worker.Order`.
         settings: `tfstyle.batch.settings.RaySettings`.
-        address: as `tfstyle.stylize_batch` takes it.
         tell: called with the lines of a task, and whether the disk takes no more; it returns True to stop.
 
     Raises:
-        InputError: no cluster, or workers that cannot paint.
+        InputError: workers that cannot paint.
     """
-    with _connected(address) as ray:
-        streamed = _streamed if not address.startswith(_CLIENT) else _streamed_there
-        for lines in streamed(ray, pairs, order, settings):
-            of_pictures = [line for line in lines if line["state"] not in (REFUSED, FULL)]
-            stop = tell(of_pictures, any(line["state"] == FULL for line in lines))
-            refused = next((line["sentence"] for line in lines if line["state"] == REFUSED), None)
-            if refused:
-                raise InputError(refused)
-            if stop:
-                break
+    streamed = _streamed_there if ray.util.client.ray.is_connected() else _streamed
+    for lines in streamed(ray, pairs, order, settings):
+        of_pictures = [line for line in lines if line["state"] not in (REFUSED, FULL)]
+        stop = tell(of_pictures, any(line["state"] == FULL for line in lines))
+        refused = next((line["sentence"] for line in lines if line["state"] == REFUSED), None)
+        if refused:
+            raise InputError(refused)
+        if stop:
+            break
 
 
 def _streamed(ray, pairs, order, settings):
     """Yields the lines of each task as it is done."""
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False
-    count = -(-len(pairs) // settings.pictures_per_task)
+    size = settings.pictures_per_task
+    tasks = [{"pairs": json.dumps(pairs[first:first + size])} for first in range(0, len(pairs), size)]
     least, most = (1, None) if settings.actors is None else (settings.actors[0], settings.actors[-1])
-    rows = ray.data.from_items([{"pair": json.dumps(pair)} for pair in pairs], override_num_blocks=count)
-    done = rows.map_batches(
-        Worker, fn_constructor_args=(order,), batch_size=None, batch_format="numpy",
+    done = ray.data.from_items(tasks, override_num_blocks=len(tasks)).flat_map(
+        Worker, fn_constructor_args=(order,),
         # One task is painted, the next waits beside it; the rest stay in the queue, for whoever is free first.
         compute=ray.data.ActorPoolStrategy(min_size=least, max_size=most, max_tasks_in_flight_per_actor=2),
         num_cpus=settings.cpus, num_gpus=settings.gpus or None,
@@ -125,8 +136,17 @@ class _Conductor:
 
 
 @contextlib.contextmanager
-def _connected(address):
-    """Ray, connected; the connection, and a cluster that was started for it, end with the context."""
+def connected(address, settings):
+    """Yields Ray, connected; the connection, and a cluster that was started for it, end with the context.
+
+    Args:
+        address: as `tfstyle.stylize_batch` takes it.
+        settings: `tfstyle.batch.settings.RaySettings`. Where no machine has room for an actor of theirs, one that comes
+            later may, and stderr tells what is waited for.
+
+    Raises:
+        InputError: no cluster.
+    """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
@@ -135,15 +155,33 @@ def _connected(address):
     except ImportError as error:
         raise InputError(f"Ray cannot be imported ({error}): pip install 'tfstyle[ray]'.") from error
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    if ray.is_initialized():  # by who calls us, and it stays so
+    with contextlib.ExitStack() as stack:
+        if not ray.is_initialized():  # else by who calls us, and it stays so
+            stack.enter_context(_no_news())  # until the end of the shutdown, too
+            with _own_sigterm():
+                _join(ray, address)
+            stack.callback(ray.shutdown)
+        _tell_of_room(ray, settings)
         yield ray
-        return
-    _join(ray, address)
-    with _no_news():
-        try:
-            yield ray
-        finally:
-            ray.shutdown()
+
+
+def _tell_of_room(ray, settings):
+    wanted = {name: count for name, count in (("CPU", settings.cpus), ("GPU", settings.gpus)) if count}
+    machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    if not any(all(machine.get(name, 0) >= count for name, count in wanted.items()) for machine in machines):
+        needs = " and ".join(f"{count:g} {name}" for name, count in wanted.items())
+        print(f"tfstyle: no machine of the cluster has {needs} for an actor; waiting for one that has.", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _own_sigterm():
+    """Whoever handled SIGTERM does so again: Ray takes it, and so does the C++ below it, which ends by a stack trace."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _join(ray, address):
@@ -162,6 +200,8 @@ def _join(ray, address):
             from_server = isinstance(error, ConnectionAbortedError)  # its traceback, as text
             if from_server and left:
                 continue
+            if address == "auto" and isinstance(error, ConnectionError):
+                raise InputError("No Ray cluster runs on this machine; start one, or name its address.") from None
             why = str(error).strip().splitlines()[-1] if from_server else " ".join(str(error).split())
             raise InputError(f"There is no Ray cluster at {address} to work with: {why.rstrip('.')}.") from error
 

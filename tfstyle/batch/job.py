@@ -12,7 +12,7 @@ import numpy as np
 
 from tfstyle import images
 from tfstyle.atomic import LEFT
-from tfstyle.batch.cluster import check_address, paint_on_ray
+from tfstyle.batch.cluster import check_address, check_room, connected, paint_on_ray
 from tfstyle.batch.manifest import DONE, FAILED, check_same, keeping, read_manifest
 from tfstyle.batch.plan import Plan, planned_batch
 from tfstyle.batch.settings import RaySettings
@@ -107,8 +107,11 @@ def prepared_batch(pattern, style, output, *, ray_address=None, overwrite=False,
     )
     if ray_address is not None:
         check_address(ray_address)
+        check_room(ray_address, ray)
     head = _head(painting, plan, format, overwrite)
     before, lines = read_manifest(plan.output)
+    if not lines and not plan.there:  # a run that was refused before it had painted: whatever it was for
+        before = None
     anew = overwrite or before is None
     if before is not None and not overwrite:
         check_same(before, head, os.fsdecode(output))
@@ -136,11 +139,15 @@ def paint_batch(job, callback=None):
     Returns:
         `FolderResult`.
     """
-    plan, result = job.plan, job.result
-    _make_folder(plan.output)
-    make_folders([(photo, os.path.join(plan.output, path)) for photo, path in job.todo])
-    started = time.time()
-    with keeping(plan.output, job.head, job.anew) as note:
+    plan, result, started, mark = job.plan, job.result, time.time(), f"{secrets.token_hex(4)}-"
+    with contextlib.ExitStack() as stack:
+        if job.address is not None and job.todo:
+            # What its actors leave is removed once they have ended, and nothing is written before they can be had.
+            stack.callback(_sweep, plan, LEFT.replace("*", f"{mark}*"))
+            ray = stack.enter_context(connected(job.address, job.ray))
+        _make_folder(plan.output)
+        make_folders([(photo, os.path.join(plan.output, path)) for photo, path in job.todo])
+        note = stack.enter_context(keeping(plan.output, job.head, job.anew))
         note({"photo": photo, "result": path, "state": DONE, "sentence": None, "seconds": None}
              for photo, path in job.unnoted)
         if not job.todo:
@@ -164,12 +171,9 @@ def paint_batch(job, callback=None):
             paint = lines_painter(job.painting, plan.root, plan.output)
             paint(job.todo, lambda line, is_full: tell([line], is_full))
             return result
-        folders, mark = (os.path.abspath(plan.root), os.path.abspath(plan.output)), f"{secrets.token_hex(4)}-"
+        folders = os.path.abspath(plan.root), os.path.abspath(plan.output)
         order = Order(_anywhere(job.painting), *folders, job.ray.threads, versions(), mark)
-        try:
-            paint_on_ray(job.todo, order, job.ray, job.address, tell)
-        finally:
-            _sweep(plan, LEFT.replace("*", f"{mark}*"))
+        paint_on_ray(ray, job.todo, order, job.ray, tell)
     return result
 
 

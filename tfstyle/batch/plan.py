@@ -124,7 +124,7 @@ def _by_folder(root, segments, output):
             elif rest:
                 if entry.is_dir():
                     search(os.path.join(inside, entry.name), rest)
-            elif is_photo(entry.name) and entry.is_file():
+            elif is_photo(entry.name) and not entry.is_dir():  # a link to nothing is told of
                 found.setdefault(inside, set()).add(entry.name)
 
     search("", segments)

@@ -10,8 +10,6 @@ import os
 import socket
 import time
 
-import numpy as np
-
 from tfstyle import atomic
 from tfstyle.batch.attempts import Attempt
 from tfstyle.batch.manifest import DONE, FAILED
@@ -133,16 +131,16 @@ class Worker:
         except (InputError, ImportError) as error:
             self._refusal = f"A worker on {socket.gethostname()} cannot paint: {str(error).rstrip('.')}."
 
-    def __call__(self, batch):
-        """{"pair": JSON texts} -> {"line": JSON texts}, ASCII both, so that paths of any bytes pass."""
+    def __call__(self, row):
+        """{"pairs": JSON of all of a task} -> [{"line": JSON}, ...], ASCII both, so that paths of any bytes pass."""
         lines = [{"state": REFUSED, "sentence": self._refusal}]
         if self._refusal is None:
             lines = []
             try:
-                self._painted([json.loads(pair) for pair in batch["pair"]], lines)
+                self._painted(json.loads(row["pairs"]), lines)
             except InputError as error:
                 lines.append({"state": REFUSED, "sentence": str(error)})
-        return {"line": np.array([json.dumps(line) for line in lines], object)}
+        return [{"line": json.dumps(line)} for line in lines]
 
     def _painted(self, pairs, lines):
         def tell(line, is_full):
