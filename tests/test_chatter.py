@@ -84,6 +84,24 @@ def test_without_another_process_there_is_chatter_but_no_failure(tmp_path, befor
     assert loaded(tmp_path, "", before=before) == (0, b"3\n", CHATTER + NEWS + b"after\n")
 
 
+def test_a_program_without_a_console(tmp_path):
+    assert loaded(tmp_path, "", before="sys.stderr = None") == (0, b"3\n", NEWS + b"after\n")
+
+
+def test_a_program_without_stderr(tmp_path):
+    before = "os.close(2); sys.stderr = None; real = os.write; os.write = lambda fd, text: fd == 2 or real(fd, text)"
+    ending = "assert os.open(os.devnull, os.O_RDONLY) == 2"  # no pipe has got its number
+    assert loaded(tmp_path, ending, before=before) == (0, b"3\n", b"")
+
+
+def test_a_sieve_that_somebody_ends(tmp_path):
+    before = "import subprocess\nreal = subprocess.Popen\n" \
+             "subprocess.Popen = lambda *args, **options: vars(subprocess).setdefault('made', real(*args, **options))"
+    ending = "import subprocess; subprocess.made.kill(); subprocess.made.wait()"
+    code, out, told = loaded(tmp_path, ending, before=before)
+    assert (code, out) == (0, b"3\n") and told.endswith(b"after\n")
+
+
 @pytest.mark.slow
 def test_in_a_notebook_a_public_name_loads_tensorflow_in_silence():
     code = """

@@ -9,7 +9,6 @@ import fails, or kills this process, it says what it held back too.
 import contextlib
 import os
 import re
-import subprocess
 import sys
 
 __all__ = ["hushed"]
@@ -28,18 +27,11 @@ def hushed():
     if os.environ.setdefault(_LEVEL, "3") == "0" or "tensorflow" in sys.modules:
         yield
         return
-    sys.stderr.flush()
-    try:
-        # In a session of its own, Ctrl-C in the terminal does not reach it: this process has the last word.
-        sieve = subprocess.Popen(
-            [sys.executable, "-IS", __file__], stdin=subprocess.PIPE, stderr=2, start_new_session=True
-        )
-        real = os.dup(2)
-    except OSError:  # no process to be had, or no stderr: better chatter than failure
+    _flush()
+    real, sieve = _led()
+    if sieve is None:
         yield
         return
-    os.dup2(sieve.stdin.fileno(), 2)
-    sieve.stdin.close()
     failed = False
     try:
         yield
@@ -47,12 +39,44 @@ def hushed():
         failed = True
         raise
     finally:
-        sys.stderr.flush()
+        _flush()
         if not failed:
-            os.write(2, _DONE)
+            with contextlib.suppress(OSError):  # somebody has ended it
+                os.write(2, _DONE)
         os.dup2(real, 2)
         os.close(real)
         sieve.wait()
+
+
+def _led():
+    """Leads stderr through the process.
+
+    Returns:
+        (copy of the file descriptor of stderr, process), or (None, None) where one of them is not to be had: better
+        chatter than failure.
+    """
+    import subprocess  # takes longer than all else that `import tfstyle` does
+
+    try:
+        real = os.dup(2)  # first: where stderr is closed, a pipe would get its number
+    except OSError:
+        return None, None
+    try:
+        # In a session of its own, Ctrl-C in the terminal does not reach it: this process has the last word.
+        process = subprocess.Popen(
+            [sys.executable, "-IS", __file__], stdin=subprocess.PIPE, stderr=2, start_new_session=True
+        )
+    except OSError:
+        os.close(real)
+        return None, None
+    os.dup2(process.stdin.fileno(), 2)
+    process.stdin.close()
+    return real, process
+
+
+def _flush():
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # None without a console; full; closed
+        sys.stderr.flush()
 
 
 def sieve(lines, out):

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import tfstyle
-from tfstyle.cli import main
+from tfstyle.cli import ends, main
 
 
 @pytest.fixture
@@ -98,8 +98,12 @@ def test_what_is_handed_on(photos, painting):
     assert sorted(os.listdir("out")) == ["a.webp", "b.webp", "c.webp", "in", "manifest.jsonl"]
 
 
+ENDS = [(KeyboardInterrupt(), 130, "interrupted"), (ends.Ended(143, "terminated."), 143, "terminated")]
+
+
+@pytest.mark.parametrize(("error", "code", "what"), ENDS)
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_ctrl_c_keeps_what_is_done(photos, painting, capsys, overwrite):
+def test_a_signal_keeps_what_is_done(photos, painting, capsys, overwrite, error, code, what):
     assert main([*photos, "--quiet"]) == 0
     if not overwrite:
         for name in ("a", "b", "c", "in/d"):
@@ -107,13 +111,13 @@ def test_ctrl_c_keeps_what_is_done(photos, painting, capsys, overwrite):
 
     def step(number):
         if number == 3:
-            raise KeyboardInterrupt
+            raise error
 
     painting["step"] = step
     words = ["--overwrite"] * overwrite
-    assert main([*photos, *words]) == 130
+    assert main([*photos, *words]) == code
     how = "the same command without --overwrite" if overwrite else "the same command"
-    line(capsys, "2 painted, 2 left", f"tfstyle: interrupted; {how} goes on with the 2 left.\n")
+    line(capsys, "2 painted, 2 left", f"tfstyle: {what}; {how} goes on with the 2 left.\n")
     painting["step"] = lambda number: None
     assert main(photos) == 0
     line(capsys, "2 painted, 2 skipped")

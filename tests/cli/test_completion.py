@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import sys
 import pytest
 
 from tfstyle.cli import VERBS, main
-from tfstyle.cli.completion import EXAMPLES, PLACES, SHELLS, headed, whole_parser
+from tfstyle.cli.completion import EXAMPLES, PLACES, SHELLS, whole_parser, written
 from tfstyle.cli.train_networks import NETWORKS
 
 pytest.importorskip("shtab", reason="needs tfstyle[completion]")
@@ -18,9 +19,7 @@ pytest.importorskip("shtab", reason="needs tfstyle[completion]")
 @pytest.fixture(scope="module")
 def scripts():
     """{shell: script}, made once."""
-    import shtab
-
-    return {shell: headed(shtab.complete(whole_parser(), shell), shell) for shell in SHELLS}
+    return {shell: written(shell) for shell in SHELLS}
 
 
 @pytest.fixture
@@ -87,6 +86,36 @@ def test_the_networks_of_train(complete):
     assert complete("train", "superres", "--content-dir", "") == ["photos"]
     assert complete("train", "superres", "--fac") == ["--factor"]
     assert complete("train", "arbitrary", "--fac") == []
+
+
+@pytest.mark.parametrize(("rule", "line", "wanted"), [
+    ("n@--format", "export arbitrary --format ", "savedmodel litert onnx"),
+    ("n@--format", "batch 'my photos' --format ", "png jpg jpeg webp tif tiff avif"),
+    ("n@--network", "optimize *.png --network ", "vgg19 vgg16"),
+    ("c@--network=", "train style --network=", "compact paper"),
+    ("n@--network", "train arbitrary --network ", ""),
+    ("c@--", "web --p", "help host port no-browser"), ("c@--", "doctor --", "help quiet json flagfile"),
+    ("c@--", "train superres --", "factor"), ("c@--", "--ver", "help version"),
+])
+def test_tcsh_knows_the_verb(scripts, folder, rule, line, wanted):
+    command = re.search(rf"'{re.escape(rule)}@`(.*)`@'", scripts["tcsh"])[1]
+    if not shutil.which("tcsh"):
+        pytest.skip("needs tcsh")
+    done = subprocess.run(
+        ["tcsh", "-f", "-c", command], check=False, capture_output=True, text=True,
+        env=os.environ | {"COMMAND_LINE": f"tfstyle {line}"},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    offered = done.stdout.split()
+    assert len(offered) == len(set(offered)) and set(wanted.split()) <= set(offered)
+    if rule != "c@--":
+        assert offered == wanted.split()
+    elif "web" in line:
+        assert "strength" not in offered
+
+
+def test_tcsh_completes_pictures_after_the_first(scripts):
+    assert scripts["tcsh"].rstrip().endswith("'p/*/f/'")
 
 
 def test_all_that_stands_alone_is_completed():

@@ -25,7 +25,7 @@ FATAL = (
 
 @pytest.fixture
 def ended():
-    """A function that runs Python after `START`, with the words of a command line, and returns (exit code, stdout, lines of stderr, sorted)."""
+    """A function (code, words of a command line) that runs it after `START`: (exit code, stdout, sorted stderr)."""
 
     def run(code, *words):
         done = subprocess.run(

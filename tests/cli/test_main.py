@@ -99,6 +99,11 @@ def test_flagfile(refused, folder):
     assert refused(*words, "--flagfile=missing.flags") == (
         "--flagfile 'missing.flags' cannot be read (No such file or directory); check the path."
     )
+    (folder / "one.flags").write_text("--flagfile=two.flags\n")
+    (folder / "two.flags").write_text("--size=64\n--flagfile=one.flags\n")
+    assert refused(*words, "--flagfile=one.flags") == (
+        "--flagfile 'one.flags' leads to itself; take the line out that names it."
+    )
     (folder / "torn.flags").write_bytes(b"--size=\xff\n")
     assert refused(*words, "--flagfile=torn.flags").startswith("--flagfile names a file that is no text; ")
 

@@ -1,9 +1,11 @@
 """What all verbs tell, and that with --json it is one document whatever happens."""
 
 import argparse
+import io
 import json
 import math
 import pathlib
+import sys
 
 import numpy as np
 import pytest
@@ -110,6 +112,40 @@ def test_one_document_and_no_more(ran):
 
 def test_a_verb_that_says_nothing(ran):
     assert ran(lambda args: 1)[1] == {"error": "it came to nothing, as stderr says.", "exit_code": 1}
+
+
+class Full(io.StringIO):
+    def write(self, text):
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize(("code", "wanted"), [(0, 1), (1, 1), (143, 143)])
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_no_work_is_lost_because_stdout_is_full(monkeypatch, capsys, words, code, wanted):
+    done = []
+
+    def run(args):
+        print("a line")
+        manners.tell(args, "another", width=64)
+        done.append(True)
+        return code
+
+    monkeypatch.setattr(doctor, "run", run)
+    monkeypatch.setattr(sys, "stdout", Full())
+    assert main(["doctor", *words]) == wanted and done
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["a line"] * len(words) + ["tfstyle: stdout cannot be written (No space left on device)."]
+
+
+def test_stdout_is_given_back(ran):
+    before = sys.stdout
+    ran(lambda args: 0)
+    assert sys.stdout is before
+
+
+def test_a_sentence_that_nobody_takes(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Full())
+    assert main(["doctor", "now"]) == 2
 
 
 def test_a_defect_leaves_a_document_and_its_traceback(monkeypatch, capsys):

@@ -268,6 +268,16 @@ def test_an_output_must_be_a_path(path):
         check_output(path)
 
 
+def test_a_relative_path_where_the_current_folder_has_gone(tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for one in (check_output, lambda path: write(path, FLOATS)):
+        with refused("output 'x.png' cannot be written (", "choose another place"):
+            one("x.png")
+    write(tmp_path / "x.png", FLOATS)
+
+
 def test_a_format_that_this_pillow_cannot_write(tmp_path, monkeypatch):
     Image.init()
     monkeypatch.delitem(Image.SAVE, "WEBP")

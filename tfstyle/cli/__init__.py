@@ -9,6 +9,7 @@ been.
 import argparse
 import contextlib
 import importlib
+import io
 import os
 import sys
 
@@ -76,25 +77,29 @@ def main(argv=None):
         Exit code: 0 done; 1 some of it failed, the rest is done; 2 bad input or usage; 130 interrupted; 143 ended by
         SIGTERM.
     """
+    manners.open_streams()
     with contextlib.suppress(AttributeError):
         sys.stdout.reconfigure(errors="backslashreplace")  # a path of any bytes can be printed
     words = sys.argv[1:] if argv is None else list(argv)
     args = argparse.Namespace(json="--json" in words, told=False)
-    with ends.caught() as signals:
+    with ends.caught() as signals, contextlib.redirect_stdout(manners.Stdout(sys.stdout)) as out:
         try:
             _parse(words, args)
             with manners.one_document(args):
                 code = args.run(args)
             manners.tell_end(args, "it came to nothing, as stderr says.", code)
-            sys.stdout.flush()
-            return code
-        except BrokenPipeError:  # the reader of our output has gone: `tfstyle doctor | head -1`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return out.closing(code)
+        except BrokenPipeError:  # the reader of stderr has gone: `tfstyle doctor 2>&1 | head -1`
+            manners.mute(sys.stderr)
             return FAILED
         except KeyboardInterrupt:
             return _ended(args, "interrupted.", ends.INTERRUPTED)
         except ends.Ended as end:
             return _ended(args, end.sentence, end.code)
+        except SystemExit:  # --help, --version
+            if out.closing(DONE):
+                return FAILED
+            raise
         except Exception as error:
             if signals.end is not None:
                 return _ended(args, signals.end.sentence, signals.end.code)
@@ -102,16 +107,27 @@ def main(argv=None):
                 return _ended(args, str(error), BAD_INPUT)
             if isinstance(error, manners.Failed):
                 return _ended(args, str(error), FAILED, error.facts)
+            if isinstance(error, FileNotFoundError) and not _is_somewhere():
+                return _ended(args, "The current folder has been removed; change to another.", BAD_INPUT)
             manners.tell_end(args, f"{type(error).__name__}: {error}", FAILED)
             raise  # a defect of ours
+        finally:
+            out.flush()
 
 
 def _ended(args, sentence, code, facts=()):
     """Says why a run has come to nothing; returns its exit code."""
     manners.tell_end(args, sentence or "interrupted.", code, facts)
     if sentence is not None:
-        print(f"tfstyle: {sentence}", file=sys.stderr)
+        manners.say(sentence)
     return code
+
+
+def _is_somewhere():
+    """Whether the current folder is there: without it, no relative path leads anywhere."""
+    with contextlib.suppress(FileNotFoundError):
+        return bool(os.getcwd())
+    return False
 
 
 def _parse(words, args):
@@ -121,8 +137,10 @@ def _parse(words, args):
         near = closest(verb, VERBS)
         hint = f"did you mean {near!r}?" if near else f"there are {', '.join(VERBS)}."
         raise InputError(f"There is no verb {verb!r}; {hint}")
+    told = io.StringIO()
     try:
-        words = FlagValues().read_flags_from_files(words)
+        with contextlib.redirect_stderr(told):  # where absl would go on without the file
+            words = FlagValues().read_flags_from_files(words)
     except CantOpenFlagFileError as error:
         file, why = error.__context__.filename, error.__context__.strerror
         raise InputError(f"--flagfile {file!r} cannot be read ({why}); check the path.") from None
@@ -130,6 +148,9 @@ def _parse(words, args):
         raise InputError("--flagfile names a file that is no text; write one --flag=value to a line.") from None
     except FlagfileError as error:
         raise InputError(f"{str(error).removeprefix('ERROR:: ')}; see tfstyle {verb} --help.") from None
+    if told.getvalue():
+        file = told.getvalue().rstrip("\n").partition("flagfile: ")[2]
+        raise InputError(f"--flagfile {file!r} leads to itself; take the line out that names it.")
     args.json = "--json" in words
     parser = Parser(
         prog="tfstyle", usage="tfstyle VERB ..., explained by tfstyle VERB --help",

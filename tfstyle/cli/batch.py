@@ -7,7 +7,7 @@ from tfstyle.batch import job as batch
 from tfstyle.batch.manifest import NAME
 from tfstyle.batch.settings import RaySettings
 from tfstyle.checks import InputError, check_choice, check_number
-from tfstyle.cli import backend, flags, manners, many
+from tfstyle.cli import backend, ends, flags, manners, many
 from tfstyle.controls import Controls, check_model, check_one_style
 from tfstyle.folder_plan import FORMATS
 
@@ -54,19 +54,19 @@ def run(args):
     if args.dry_run:
         manners.tell(args, f"{args.output}  {_planned(job)}", **_facts(args, job))
         return 0
-    start, interrupted = time.perf_counter(), False
+    start, code = time.perf_counter(), 0
     first = "loading TensorFlow" if args.ray_address is None else "starting actors"
     with many.bar(len(job.todo), args.quiet, first) as tell:
         if job.todo and args.ray_address is None:
             backend.tensorflow()
         try:
             batch.paint_batch(job, tell)
-        except KeyboardInterrupt:
-            interrupted = True
+        except (KeyboardInterrupt, ends.Ended) as end:
+            code = ends.code_of(end)
     seconds, result = time.perf_counter() - start, job.result
     line = f"{args.output}  {many.counts(result)}  {seconds:.1f} s"
-    manners.tell(args, line, **_facts(args, job), interrupted=interrupted, seconds=seconds)
-    return many.closing(result, interrupted, args.overwrite)
+    manners.tell(args, line, **_facts(args, job), interrupted=bool(code), seconds=seconds)
+    return many.closing(result, code, args.overwrite)
 
 
 def _prepared(args):

@@ -1,5 +1,6 @@
 """tfstyle completion: prints the script by which Tab completes verbs, flags, choices and files in a shell."""
 
+import collections
 import importlib
 import re
 
@@ -51,12 +52,52 @@ def run(args):
         raise InputError("tfstyle completion needs shtab: pip install 'tfstyle[completion]'.") from None
     if args.shell not in shtab.SUPPORTED_SHELLS:
         raise InputError(f"This shtab knows no {args.shell}: pip install --upgrade 'tfstyle[completion]'.")
-    script = headed(shtab.complete(whole_parser(), args.shell), args.shell)
+    script = written(args.shell)
     if args.json:
         manners.tell(args, "", shell=args.shell, script=script)
     else:
         print(script)
     return 0
+
+
+def written(shell):
+    """The script for a shell."""
+    import shtab
+
+    parser = whole_parser()
+    script = headed(shtab.complete(parser, shell), shell)
+    return told_apart(script, parser) if shell == "tcsh" else script
+
+
+def told_apart(script, parser):
+    """The script for tcsh, to whose rules shtab tells no verb, with rules that ask how the command line begins."""
+    flags, values = {}, collections.defaultdict(dict)
+    for words, inner in _verbs(parser, ()):
+        flags[words] = [flag[2:] for flag in inner._option_string_actions if flag.startswith("--")]
+        for flag, action in inner._option_string_actions.items():
+            values[flag][words] = tuple(action.choices or ())
+    differing = {flag: lists for flag, lists in values.items() if len(set(lists.values())) > 1}
+    rules = [_asking(*at, lists) for flag, lists in differing.items() for at in (("n", flag), ("c", f"{flag}="))]
+    start = "complete tfstyle \\\n"
+    script = script.replace(start, start + "".join(f"        {rule} \\\n" for rule in rules), 1)
+    script = re.sub(r"'c/--/\(.*?\)/'", lambda _: _asking("c", "--", flags), script, count=1)
+    return script.replace("'p/*/()/'", "'p/*/f/'")  # all further arguments without a flag are pictures
+
+
+def _verbs(parser, words):
+    """(words, parser) of whatever has flags of its own: (), ("stylize",), ("train", "style")."""
+    inside = [action.choices for action in parser._get_positional_actions() if isinstance(action.choices, dict)]
+    if not words or not inside:
+        yield words, parser
+    for word, inner in inside[0].items() if inside else ():
+        yield from _verbs(inner, (*words, word))
+
+
+def _asking(kind, pattern, lists):
+    """A rule of tcsh that takes a list by the words with which the command line begins."""
+    tests = {0: '"$cmd[2]" =~ -*', 1: '"$cmd[2]" == "{0}"', 2: '"$cmd[2] $cmd[3]" == "{0} {1}"'}
+    cases = [f"if ({tests[len(words)].format(*words)}) echo {' '.join(some)}" for words, some in lists.items() if some]
+    return f"'{kind}@{pattern}@`set noglob; set cmd=($COMMAND_LINE \"\" \"\"); {'; '.join(cases)}`@'"
 
 
 def headed(script, shell):

@@ -8,7 +8,7 @@ import threading
 import time
 import types
 
-__all__ = ["INTERRUPTED", "TERMINATED", "Ended", "caught"]
+__all__ = ["INTERRUPTED", "TERMINATED", "Ended", "caught", "code_of"]
 
 INTERRUPTED, TERMINATED = 130, 143
 _AGAIN = 1.0  # s; a second Ctrl-C within it is meant for the first, and must not break into the cleaning up
@@ -77,6 +77,11 @@ def caught():
         sys.unraisablehook = hook
         for signum, handler in before.items():
             signal.signal(signum, handler)
+
+
+def code_of(end):
+    """The exit code of a run that `caught` has ended by a KeyboardInterrupt or an `Ended`."""
+    return end.code if isinstance(end, Ended) else INTERRUPTED
 
 
 def _sent(signum):

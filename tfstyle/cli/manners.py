@@ -6,7 +6,7 @@ import math
 import os
 import sys
 
-__all__ = ["Failed", "add_run", "document", "one_document", "tell", "tell_end"]
+__all__ = ["Failed", "Stdout", "add_run", "document", "mute", "one_document", "open_streams", "say", "tell", "tell_end"]
 
 
 class Failed(Exception):
@@ -81,6 +81,25 @@ def tell_end(args, sentence, code, facts=()):
         print(document(facts), file=getattr(args, "stdout", None), flush=True)
 
 
+def say(sentence):
+    """Says on stderr, where there is one that takes it, what is wrong."""
+    try:
+        print(f"tfstyle: {sentence}", file=sys.stderr, flush=True)
+    except OSError:
+        mute(sys.stderr)
+
+
+def open_streams():
+    """Opens what a process has been started without, as by `tfstyle ... >&-`: a file of ours would get its number."""
+    for number, (name, mode) in enumerate({"stdin": "r", "stdout": "w", "stderr": "w"}.items()):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # opened at the lowest number that is free: this
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", errors="backslashreplace", closefd=False))
+
+
 @contextlib.contextmanager
 def one_document(args):
     """With --json, leads whatever else is printed to stderr, such as a library's word on what it fetches."""
@@ -90,6 +109,14 @@ def one_document(args):
     args.stdout = sys.stdout
     with contextlib.redirect_stdout(sys.stderr):
         yield
+
+
+def mute(stream):
+    """Leads nowhere what a stream still holds, which Python would try again at its end."""
+    with contextlib.suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def _plain(value):
@@ -102,3 +129,51 @@ def _plain(value):
     if hasattr(value, "tolist"):  # an array, or a number out of one
         return _plain(value.tolist())
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+class Stdout:
+    """A text stream that lets no work be lost because a disk is full or a reader has gone: it keeps what is wrong.
+
+    Args:
+        stream: to write to.
+
+    Attributes:
+        error: the first OSError of the stream, after which nothing is written any more, or None.
+    """
+
+    def __init__(self, stream):
+        self.error, self._stream = None, stream
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+    def write(self, text):
+        self._tried(self._stream.write, text)
+        return len(text)
+
+    def flush(self):
+        self._tried(self._stream.flush)
+
+    def closing(self, code):
+        """Writes what is held, and says on stderr what is wrong, unless a reader has gone, which is no fault.
+
+        Args:
+            code: exit code of the run.
+
+        Returns:
+            It, or 1 where it is 0 and not all has been written.
+        """
+        self.flush()
+        if self.error is None:
+            return code
+        if not isinstance(self.error, BrokenPipeError):
+            say(f"stdout cannot be written ({self.error.strerror or self.error}).")
+        return code or 1
+
+    def _tried(self, write, *text):
+        if self.error is None:
+            try:
+                write(*text)
+            except OSError as error:
+                self.error = error
+                mute(self._stream)

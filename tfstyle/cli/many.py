@@ -1,9 +1,9 @@
 """What stylize tells of a folder, and batch of a pattern: a bar while pictures are painted, and what became of them."""
 
 import contextlib
-import sys
 
 from tfstyle.cli import ends
+from tfstyle.cli.manners import say
 
 __all__ = ["bar", "closing", "counts", "facts"]
 
@@ -59,23 +59,25 @@ def facts(result):
     }
 
 
-def closing(result, interrupted, overwrite):
+def closing(result, code, overwrite):
     """Says on stderr what has failed and what is left.
+
+    Args:
+        result: `FolderResult`.
+        code: `ends.INTERRUPTED` or `ends.TERMINATED` where a signal has ended the run, else 0.
+        overwrite: as the command line has it.
 
     Returns:
         Exit code.
     """
     for photo, sentence in result.failed.items():
-        _say(sentence if photo in sentence else f"{photo}: {sentence}")
-    if interrupted:
+        say(sentence if photo in sentence else f"{photo}: {sentence}")
+    if code:
+        what = "terminated" if code == ends.TERMINATED else "interrupted"
         how = "the same command without --overwrite" if overwrite else "the same command"
-        _say(f"interrupted; {how} goes on with the {result.left} left.")
-        return ends.INTERRUPTED
+        say(f"{what}; {how} goes on with the {result.left} left.")
+        return code
     if result.left:
         were = "picture was" if result.left == 1 else "pictures were"
-        _say(f"{result.left} {were} not reached; the same command goes on from there.")
+        say(f"{result.left} {were} not reached; the same command goes on from there.")
     return 1 if result.left or result.failed else 0
-
-
-def _say(sentence):
-    print(f"tfstyle: {sentence}", file=sys.stderr)

@@ -5,7 +5,7 @@ import time
 
 from tfstyle import folder
 from tfstyle.checks import InputError, check_choice, check_number
-from tfstyle.cli import backend, flags, manners, many, outputs
+from tfstyle.cli import backend, ends, flags, manners, many, outputs
 from tfstyle.controls import Controls, check_model, check_one_style, check_styles, read_style
 from tfstyle.folder_plan import FORMATS
 
@@ -125,7 +125,7 @@ def _paint_folder(args, call, controls, quality):
     job = folder.prepared_folder(
         args.content, args.style or None, args.output, quality=quality, make=not args.dry_run, **options, **call
     )
-    start, result, interrupted = time.perf_counter(), job.result, False
+    start, result, code = time.perf_counter(), job.result, 0
     if args.dry_run:
         line = f"{args.output}  {result.left} would be painted, {len(result.skipped)} are there already"
         manners.tell(args, line, **_facts(args, controls), **many.facts(result))
@@ -135,9 +135,9 @@ def _paint_folder(args, call, controls, quality):
             backend.tensorflow()
             try:
                 folder.paint_folder(job, tell)
-            except KeyboardInterrupt:
-                interrupted = True
+            except (KeyboardInterrupt, ends.Ended) as end:
+                code = ends.code_of(end)
     seconds = time.perf_counter() - start
     line = f"{args.output}  {many.counts(result)}  {seconds:.1f} s"
-    manners.tell(args, line, **_facts(args, controls), **many.facts(result), interrupted=interrupted, seconds=seconds)
-    return many.closing(result, interrupted, args.overwrite)
+    manners.tell(args, line, **_facts(args, controls), **many.facts(result), interrupted=bool(code), seconds=seconds)
+    return many.closing(result, code, args.overwrite)

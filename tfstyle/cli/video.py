@@ -5,7 +5,7 @@ import dataclasses
 import os
 import sys
 
-from tfstyle.cli import backend, flags, manners, outputs
+from tfstyle.cli import backend, ends, flags, manners, outputs
 from tfstyle.movie import loop as movie
 from tfstyle.movie.settings import MovieSettings, recipe_fields
 
@@ -72,7 +72,7 @@ def run(args):
             raise manners.Failed(str(error)) from None
         except (MemoryError, tf.errors.ResourceExhaustedError):
             raise manners.Failed("memory ran out; use a smaller --size.") from None
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, ends.Ended):
             if os.path.isdir(f"{os.path.realpath(args.output)}.part"):
                 print("\ntfstyle: the same command goes on from what is done.", file=sys.stderr)
             raise

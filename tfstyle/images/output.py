@@ -159,6 +159,9 @@ def _target(path, shape):
         )
     try:
         target = os.path.realpath(path)  # through symbolic links, so that they stay
+    except (OSError, ValueError) as error:  # such as a relative path where the current folder has been removed
+        raise _unwritable(label, error) from error
+    try:
         mode = os.stat(target).st_mode
     except (FileNotFoundError, NotADirectoryError):
         mode = None
