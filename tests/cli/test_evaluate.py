@@ -63,14 +63,16 @@ def measured(monkeypatch):
     (["--subset-size", "5"], "subset_size must be a whole number from 2 to 4; received 5."),
     (["--inception-weights", "gone.h5"], "There is no file of weights 'gone.h5'; check the path, or give"),
     (["--inception-weights", "photo.png"], "photo.png has an unknown ending; Inception's weights are read from .h5,"),
-    (["--features", "vgg19", "--inception-weights", "photo.png"], "inception_weights are of no use to features="),
+    (["--features", "vgg19", "--inception-weights", "photo.png"], "inception_weights are of no use to the features"),
     (["--lpips-weights", "photo.png"], "lpips_weights are of no use without paired; give that too."),
     (["--vgg16-weights", "photo.png"], "vgg16_weights are of no use without lpips_weights; give those too."),
     (["--paired", "--lpips-weights", "gone.pth"], "There is no file 'gone.pth' of LPIPS' linear weights; check the"),
     (["--paired", "--lpips-weights", "photo.png"], "photo.png cannot be read as LPIPS' linear weights, .npz or .pth: "),
-    (["--paired"], "2.jpg is 30x30 px, but the real picture of its name 22x18; pairs must have one size."),
+    (["--paired"], "picture 'fake/2.jpg' is 30x30 px, but 'real/2.png' is 22x18; pairs must have one size."),
+    (["--paired", "--dry-run"], "picture 'fake/2.jpg' is 30x30 px, but 'real/2.png' is 22x18; pairs must"),
     (["-o", "gone/out.json"], "--output 'gone/out.json': there is no folder '{here}/gone'; make it first."),
     (["-o", "real"], "--output 'real' is a folder; name a file in it."),
+    (["-o", "out.png"], "--output 'out.png' is for figures, written as JSON; name a file that ends in .json."),
     (["more"], "tfstyle evaluate takes no argument 'more'; see tfstyle evaluate --help."),
 ])
 def test_bad_flags(refused, here, measured, words, sentence):
@@ -107,6 +109,27 @@ def test_bad_pairs(refused, here, measured):
     Image.new("RGB", (30, 30)).save("real/0.jpg")
     assert refused(*PLAIN, "--paired") == "There are two real pictures called '0'; rename one."
     assert measured == []
+
+
+@pytest.mark.parametrize("how", [(), ("--dry-run",)])
+@pytest.mark.parametrize("path, other", [
+    ("real/1.png", "the picture 'real/1.png'"),
+    ("fake/../fake/3.jpg", "the picture 'fake/3.jpg'"),
+    ("link.json", "the picture 'real/5.png'"),  # what it leads to would be written
+    ("real.tar", "the picture 'real.tar'"),
+    ("mine.h5", "--inception-weights"),
+])
+def test_nothing_that_is_read_is_overwritten(refused, here, measured, path, other, how):
+    os.symlink("real/5.png", "link.json")
+    with tarfile.open("real.tar", "w") as shard:
+        shard.add("real")
+    with open("mine.h5", "wb") as file:
+        file.write(b"weights")
+    before = {path: path.read_bytes() for path in here.rglob("*.*")}
+    real = "real.tar" if path == "real.tar" else "real"
+    said = refused("evaluate", real, "fake", "--count", "2", "--inception-weights", "mine.h5", "-o", path, *how)
+    assert said == f"--output {path!r} would overwrite {other}; choose another name."
+    assert {path: path.read_bytes() for path in here.rglob("*.*")} == before and measured == []
 
 
 def test_bad_command_lines_import_no_tensorflow(here):

@@ -92,7 +92,7 @@ BAD = [
     (("arbitrary", "-o", "m", "--precision", "float16"), "--precision must be one of 'float32', 'bfloat16'; received "),
     (("arbitrary", "-o", "m", "--version", "0"), "--version must be a whole number of at least 1; received 0."),
     (("arbitrary", "-o", "m", "--version", "1.5"), "--version must be a whole number of at least 1; received 1.5."),
-    (("arbitrary", "-o", "m", "--model", "gone.npz"), "There is no model 'gone.npz'; check the path, or give model="),
+    (("arbitrary", "-o", "m", "--model", "gone.npz"), "There is no model 'gone.npz'; check the path, or use "),
     (("arbitrary", "-o", "m", "--model", "photo.png"), "model 'photo.png' has an unknown ending; it must be .npz or "),
     (("arbitrary", "-o", "m", "--model", "https://tfhub.dev/x"), "'https://tfhub.dev/x' is no network for any "),
     (("gatys", "-o", "m", "--model", "network.npz"), "The optimizer is exported in float32 with the VGG-19 of "),

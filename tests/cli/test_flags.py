@@ -64,6 +64,7 @@ def test_values(words, wanted):
     (["--count", "9" * 400], f"--count must be a whole number from 1 to 9; received '{'9' * 400}'."),
     (["--count", "9" * 5000], f"--count must be a whole number from 1 to 9; received '{'9' * 5000}'."),
     (["--rate", "-1"], "--rate must be a number of at least 0; received -1."),
+    (["--rate", "1e308"], "--rate must be a number from 0 to 1e+300; received '1e308'."),
     (["--rate", "nan"], "--rate must be a number of at least 0; received 'nan'."),
     (["--rate", "inf"], "--rate must be a number of at least 0; received 'inf'."),
     (["--rate", ""], "--rate must be a number of at least 0; received ''."),
@@ -133,6 +134,8 @@ def test_weights():
 
 @pytest.mark.parametrize(("words", "sentence"), [
     (["1", "-1"], "--weights must be a number of at least 0; received -1."),
+    (["1", "1e308"], "--weights must be a number from 0 to 1e+300; received '1e308'."),
+    (["1,9e999"], "--weights must be a number from 0 to 1e+300; received '9e999'."),
     (["1", "2", "3"], "--weights must have one number for each STYLE; received 3 for 2."),
     (["0,0"], "--weights are all 0; raise one."),
 ])
@@ -142,7 +145,7 @@ def test_weights_that_do_not_work(words, sentence):
     assert str(error.value) == sentence
 
 
-@pytest.mark.parametrize("word", ["a.png", "1,a", ",", "nan"])
+@pytest.mark.parametrize("word", ["a.png", "1,a", ",", "nan", "inf", "1e308.png"])
 def test_what_is_no_weight(word):
     with pytest.raises(argparse.ArgumentError, match="is no number; name the pictures before this flag"):
         weighed("--weights", "1", word)

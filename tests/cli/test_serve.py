@@ -129,6 +129,24 @@ def test_dry_run(models, server, capsys, installed):
     assert shlex.split(command) == [serve.SERVER, *config.server_flags(".")]
 
 
+@pytest.mark.parametrize("how", [(), ("--dry-run",)])
+@pytest.mark.parametrize("path, why", [
+    ("bin/file", "File exists"), ("bin/file/conf", "Not a directory"), ("", "No such file or directory"),
+    ("full", "Is a directory"),
+])
+def test_a_dry_run_refuses_a_folder_as_the_run_does(refused, models, path, why, how):
+    (models.parent / "bin" / "file").touch()
+    (models.parent / "full" / "models.config").mkdir(parents=True)
+    before = sorted(models.parent.rglob("*"))
+    said = refused("serve", "--models", "my models", "--config", path, *how)
+    assert said == f"--config {path!r} cannot be written to: {why}." and sorted(models.parent.rglob("*")) == before
+
+
+def test_a_dry_run_makes_no_folder(models, capsys):
+    assert main(["serve", "--models", "my models", "--config", "new/conf", "--dry-run"]) == 0
+    assert capsys.readouterr().err == "" and not (models.parent / "new").exists()
+
+
 @pytest.mark.parametrize("words, sentence", [
     (["--rest-port", "0"], "--rest-port must be a whole number from 1 to 65535; received 0."),
     (["--grpc-port", "65536"], "--grpc-port must be a whole number from 1 to 65535; received 65536."),

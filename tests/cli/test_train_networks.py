@@ -104,9 +104,9 @@ def test_each_network_has_the_pace_that_suits_it(capsys):
 
 
 @pytest.mark.parametrize("words, sentence", [
-    ([*STYLE[:2], *STYLE[4:]], "The following arguments are required: --style; see tfstyle train --help."),
+    ([*STYLE[:2], *STYLE[4:]], "The following arguments are required: --style; see tfstyle train style --help."),
     ([*STYLE, "--style-dir", "photos"], "There is no flag --style-dir; did you mean --style-size?"),
-    ([*STYLE, "photo.png"], "tfstyle train takes no argument 'photo.png'; see tfstyle train --help."),
+    ([*STYLE, "photo.png"], "tfstyle train style takes no argument 'photo.png'; see tfstyle train style --help."),
     ([*STYLE, "--style", "gone.png"], "style picture 'gone.png' does not exist; check the path."),
     ([*STYLE, "--style", "text.jpg"], "style picture 'text.jpg' "),
     ([*STYLE, "--style-size", "16"], "--style-size must be a whole number from 32 to 4096; received 16."),

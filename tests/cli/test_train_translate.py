@@ -67,7 +67,7 @@ def test_methods_differ_in_what_is_left_out():
 
 
 @pytest.mark.parametrize("words, sentence", [
-    (PLAIN[:4] + PLAIN[6:], "The following arguments are required: --b; see tfstyle train --help."),
+    (PLAIN[:4] + PLAIN[6:], "The following arguments are required: --b; see tfstyle train translate --help."),
     ([*PLAIN, "--content-dir", "one"], "There is no flag --content-dir; "),
     ([*PLAIN, "--a", "gone"], "--a: There is no folder or tar file gone to take pictures from; "),
     ([*PLAIN, "--b", "empty"], "--b: empty holds no pictures "),
@@ -78,7 +78,7 @@ def test_methods_differ_in_what_is_left_out():
     ([*PLAIN, "--crop", "80", "--short-side", "64"], "short_side (64) is under crop (80), "),
     ([*PLAIN, "--method", "munti"],
      "--method must be one of 'dsmap', 'munit'; received 'munti'; did you mean 'munit'?"),
-    ([*PLAIN, "--halvings", "2"], "halvings=2 needs mapping=False; "),
+    ([*PLAIN, "--halvings", "2"], "2 halvings need mapping turned off; "),
     ([*PLAIN, "--no-mapping", "--mapped-weight", "1"], "mapped_weight is for networks with mapping; "),
     ([*PLAIN[:5], "one", *PLAIN[6:]], "Both domains are the same pictures, "),
     ([*PLAIN, "--init", "default"], "--init 'default' is neither random nor a file; check the path."),

@@ -125,14 +125,27 @@ def test_the_network_is_warned_of(served, capsys, host, warned):
     assert ("anybody who reaches" in told) == warned and told.count("\n") == warned
 
 
+def test_the_network_is_warned_of_once_the_page_is_there(served, capsys):
+    assert main(["web", "--host", "0.0.0.0", "--port", "0", "--no-browser", "--quiet"]) == 130
+    told = capsys.readouterr()
+    assert told.out == "" and told.err.startswith("tfstyle: anybody who reaches 0.0.0.0 of this machine in the network")
+    assert told.err.endswith(" keeps it to this machine.\ntfstyle: interrupted.\n") and told.err.count("\n") == 2
+
+
+def test_a_name_with_more_than_a_name_is_refused(refused):
+    said = refused("web", "--name", "http://paint.example.org", "--port", "0", "--dry-run")
+    assert said.endswith("; received 'http://paint.example.org'; did you mean 'paint.example.org'?")
+
+
 @pytest.mark.parametrize("how", [(), ("--dry-run",)])
 def test_a_port_in_use_is_one_sentence(refused, taken, how):
     assert f"Port {taken} is in use" in refused("web", "--port", str(taken), "--no-browser", *how)
 
 
-def test_an_address_of_another_machine_is_one_sentence(capsys):
-    assert main(["web", "--host", "192.0.2.1", "--no-browser"]) == 2
-    assert "'192.0.2.1' is no address of this machine" in capsys.readouterr().err
+@pytest.mark.parametrize("how", [(), ("--quiet",), ("--dry-run",)])
+def test_an_address_of_another_machine_is_one_sentence(refused, how):
+    said = refused("web", "--host", "192.0.2.1", "--no-browser", *how)
+    assert said == "'192.0.2.1' is no address of this machine; use --host 127.0.0.1 or 0.0.0.0."
 
 
 def test_without_gradio_it_says_what_to_install(refused, monkeypatch):

@@ -151,7 +151,7 @@ def test_colors(told):
     assert checked_colors(tf.constant(list(controls.COLORS))).numpy().tolist() == [b"style", b"luminance", b"match"]
     assert set(look.COLORS) - set(controls.COLORS) == {"histogram"}
     assert told(checked_colors, tf.constant(["style", "histogram"])) == (
-        "color must not be histogram here, which sorts all pixels; use tfstyle.serving.Client, or color=match."
+        "color must not be histogram here, which sorts all pixels; use tfstyle.serving.Client, or the color match."
     )
     for colors, shown in ((["match", "blue", "red"], "blue"), (["x" * 10**6], "x" * 20), ([""], "")):
         said = told(checked_colors, tf.constant(colors))

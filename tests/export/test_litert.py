@@ -7,6 +7,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from tfstyle import images
@@ -174,7 +175,7 @@ def test_what_is_too_far_off(network_file):
 @pytest.mark.parametrize(("options", "words"), [
     ({"kinds": ["float16"]}, "float16 is for fixed sides: .* give size and style_size"),
     ({"kinds": "float16", "size": 256}, "float16 is for fixed sides"),
-    ({"kinds": "int8"}, "int8 is not offered: .* use kinds='dynamic'"),
+    ({"kinds": "int8"}, "int8 is not offered: .* use the kind dynamic"),
     ({"kinds": ("float32", "float61")}, "kinds must be one of .*; received 'float61'; did you mean 'float16'"),
     ({"size": 15}, "size must be a whole number from 16 to 4096; received 15"),
     ({"size": (24, 32, 3)}, r"size must be None, a number of px or \(height, width\)"),
@@ -197,6 +198,26 @@ def test_a_place_that_cannot_be_written_to(tmp_path):
     with pytest.raises(InputError, match="file cannot be written to .*; choose another folder"):
         pair.write(tmp_path / "file", {"a.tflite": (b"a", 0.0, 0.0)})
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_full_disk_leaves_no_folder(tmp_path, refusal, monkeypatch):
+    def write_bytes(path, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pathlib.Path, "write_bytes", write_bytes)
+    said = refusal(pair.write, tmp_path / "new" / "x", {"a.tflite": (b"a", 0.0, 0.0)})
+    assert said == f"{tmp_path}/new/x cannot be written to (No space left on device); choose another folder."
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_room_for_temporary_files(tmp_path, single_files, refusal, monkeypatch):
+    def save(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "{{node}} part; No space left on device [Op:SaveV2]")
+
+    monkeypatch.setattr(tf.saved_model, "save", save)
+    said = refusal(litert.export, tmp_path / "out", "style", model=single_files["wave"])
+    assert said == "The folder for temporary files cannot be written (No space left on device); set TMPDIR to another."
+    assert not list(tmp_path.iterdir())
 
 
 def test_another_backend(monkeypatch, refusal):

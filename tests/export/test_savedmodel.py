@@ -111,6 +111,40 @@ def test_what_did_not_pass_is_not_kept(tmp_path, saved, monkeypatch, error):
     refused_export(tmp_path, error)
 
 
+def test_a_full_disk_is_plain_words_and_leaves_no_folder(tmp_path, single_files, refusal, monkeypatch):
+    def save(module, path, signatures):
+        (pathlib.Path(path) / "variables").mkdir()
+        raise tf.errors.ResourceExhaustedError(None, None, f"{{{{node}}}} {path}; No space left on device [Op:SaveV2]")
+
+    monkeypatch.setattr(tf.saved_model, "save", save)
+    said = refusal(savedmodel.export, "style", tmp_path / "new" / "x", model=single_files["wave"])
+    assert said == (
+        f"{tmp_path}/new/x/wave/1 cannot be written (No space left on device); choose another folder."
+    )
+    assert everything(tmp_path) == []
+
+
+def test_a_disk_that_is_full_for_warm_up_requests_alone(tmp_path, saved, unchecked, refusal, monkeypatch):
+    def write(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "requests; No space left on device")
+
+    monkeypatch.setattr("tfstyle.export.warmup.write", write)
+    assert "(No space left on device)" in refusal(savedmodel.export, "arbitrary", tmp_path)
+    assert everything(tmp_path) == []
+
+
+def test_ctrl_c_leaves_no_folder(tmp_path, saved, monkeypatch):
+    def check(path, settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(savedmodel, "check_arbitrary", check)
+    (tmp_path / "old").mkdir()
+    for folder in ("new/x", "old"):
+        with pytest.raises(KeyboardInterrupt):
+            savedmodel.export("arbitrary", tmp_path / folder)
+        assert everything(tmp_path) == ["old"]
+
+
 @pytest.mark.slow
 def test_a_graph_that_computes_something_else_is_not_kept(tmp_path, saved, other_network):
     """The graph is the small network's, and the settings name another: its codes are off by 0.5."""

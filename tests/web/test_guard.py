@@ -117,6 +117,7 @@ def test_pages_of_other_sites_may_not_ask(headers, status):
     ({"host": "0.0.0.0"}, "studio.example:7860", 200),
     ({"name": "paint.example.org"}, "paint.example.org", 200),
     ({"name": "Paint.example.org"}, "paint.example.org:443", 200),
+    ({"name": "[2001:DB8::1]"}, "[2001:db8::1]:443", 200),
     ({"name": "paint.example.org"}, "evil.example", 421),
     ({"name": "paint.example.org", "host": "0.0.0.0"}, "evil.example", 421),
 ])

@@ -40,7 +40,7 @@ def run(args):
     settings = EvaluateSettings(**flags.given(args, EvaluateSettings))
     real, fake = _pictures("REAL_DIR", args.real), _pictures("FAKE_DIR", args.fake)
     if args.output is not None:
-        outputs.check_file(args.output, "--output")
+        _check_output(args, settings, real, fake)
     chosen = draw(settings, len(real), len(fake))
     pairs = paired(real.names, fake.names, chosen[1]) if settings.paired else []
     _check_pictures(args, real, fake, chosen, pairs)
@@ -79,6 +79,17 @@ def _pictures(name, folder):
         raise InputError(f"{name}: {error}") from None
 
 
+def _check_output(args, settings, real, fake):
+    """Raises `InputError` unless the figures can be written, and over nothing that is read."""
+    pictures = {_file(folder, name) for folder, found in ((args.real, real), (args.fake, fake)) for name in found.names}
+    given = {name: getattr(settings, name) for name in ("inception_weights", "lpips_weights", "vgg16_weights")}
+    weights = {flags.flag(name): path for name, path in given.items() if path != "imagenet"}
+    outputs.check_names(sorted(pictures), weights | {"--output": args.output})
+    outputs.check_file(args.output, "--output")
+    if os.path.splitext(args.output)[1].lower() != ".json":
+        raise InputError(f"--output {args.output!r} is for figures, written as JSON; name a file that ends in .json.")
+
+
 def _check_pictures(args, real, fake, chosen, pairs):
     """Reads all that will be measured, which takes little beside the measuring: `InputError` for what cannot be."""
     shapes = [{}, {}]
@@ -89,8 +100,8 @@ def _check_pictures(args, real, fake, chosen, pairs):
         (height, width), (fake_height, fake_width) = shapes[0][mine], shapes[1][other]
         if (height, width) != (fake_height, fake_width):
             raise InputError(
-                f"{fake.names[other]} is {fake_width}x{fake_height} px, but the real picture of its name "
-                f"{width}x{height}; pairs must have one size."
+                f"picture {_path(args.fake, fake.names[other])!r} is {fake_width}x{fake_height} px, but "
+                f"{_path(args.real, real.names[mine])!r} is {width}x{height}; pairs must have one size."
             )
 
 
@@ -100,8 +111,21 @@ def _read(folder, pictures, index):
         return pictures[index]
     except InputError as error:
         name = pictures.names[index]
-        path = os.path.join(folder if os.path.isdir(folder) else os.path.dirname(folder), name)
+        path = _path(folder, name)
         raise InputError(str(error).replace(f"picture {name}", f"picture {path!r}", 1)) from None
+
+
+def _path(folder, name):
+    """Where a picture lies, inside a tar file too."""
+    return os.path.join(folder if os.path.isdir(folder) else os.path.dirname(folder), name)
+
+
+def _file(folder, name):
+    """The file that holds a picture: itself, or a tar file."""
+    path = _path(folder, name)
+    while path and not os.path.lexists(path):
+        path = os.path.dirname(path)
+    return path
 
 
 def _measured(real, fake, pairs, settings, tell):

@@ -14,6 +14,8 @@ __all__ = [
     "number", "shown", "style_weights", "typed",
 ]
 
+_LARGE = 1e300  # sums of what is smaller are finite
+
 
 def flag(name):
     """style_weight -> --style-weight"""
@@ -75,7 +77,8 @@ def style_weights(args):
     """
     if args.weights is None:
         return None
-    weights = tuple(check_number("--weights", weight, 0) for group in args.weights for weight in group)
+    given = [weight for group in args.weights for weight in group]
+    weights = tuple(check_number("--weights", weight, 0, _most(weight)) for weight in given)
     if len(weights) != len(args.style):
         raise InputError(
             f"--weights must have one number for each STYLE; received {len(weights)} for {len(args.style)}."
@@ -184,7 +187,7 @@ def _items(text):
 def _numbers(text):
     """The numbers of one word of --weights; a picture named after the flag would be taken for one."""
     found = [number(item) for item in _items(text)]
-    if not found or not all(isinstance(item, (int, float)) for item in found):
+    if not found or not all(isinstance(item, (int, float)) or _is_large(item) for item in found):
         raise argparse.ArgumentTypeError(f"{text!r} is no number; name the pictures before this flag")
     return found
 
@@ -195,8 +198,11 @@ def _item(field, text):
         return check_choice(name, text, meta["choices"])
     if "int" in kind or "float" in kind:
         low = float("-inf") if meta["low"] is None else meta["low"]
-        high = float("inf") if meta["high"] is None else meta["high"]
-        return check_number(name, number(text), low, high, integer="int" in kind)
+        value, integer = number(text), "int" in kind
+        high = meta["high"]
+        if high is None:
+            high = float("inf") if integer else _most(value)
+        return check_number(name, value, low, high, integer=integer)
     if not text:
         raise InputError(f"{name} is empty; give a value.")
     return text
@@ -209,5 +215,18 @@ def number(text):
             value = kind(text)
         except ValueError:
             continue
-        return value if abs(value) < 1e300 else text
+        return value if abs(value) < _LARGE else text
     return text
+
+
+def _is_large(value):
+    """Whether what `number` gave back is a text because the number that it spells is too large to reckon with."""
+    try:
+        return isinstance(value, str) and any(map(str.isdigit, value)) and abs(float(value)) >= _LARGE
+    except ValueError:
+        return False
+
+
+def _most(value):
+    """What a number that has no bound of its own may be at most: none, unless `number` has found it too large."""
+    return _LARGE if _is_large(value) else float("inf")

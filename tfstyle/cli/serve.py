@@ -1,6 +1,7 @@
 """tfstyle serve: starts TensorFlow Serving on a folder of SavedModels, or says how to."""
 
 import argparse
+import errno
 import os
 import pathlib
 import shlex
@@ -60,6 +61,8 @@ def run(args):
         raise InputError("--batching is for the model arbitrary, because gatys is never batched; add --only arbitrary.")
     facts = {"models": models, "folder": folder, **options}
     if args.dry_run:
+        if args.config is not None:
+            _check_config(args.config, _texts("", args.batching))
         text = config.models_config(models, folder)
         command = [SERVER, *config.server_flags(args.config or ".", **options)]
         manners.tell(args, f"{text}{shlex.join(command)}", **facts, models_config=text, command=command)
@@ -103,18 +106,42 @@ def _write(folder, models_config, batching):
 
     The server reads it after it has taken the place of this process, so that nobody is left to remove it.
     """
-    texts = {"models.config": models_config} | ({"batching.config": config.BATCHING} if batching else {})
     try:
         if folder is None:
             folder = tempfile.mkdtemp(prefix="tfstyle-serve-")
             os.chmod(folder, 0o755)  # a container's user is another
         os.makedirs(folder, exist_ok=True)
-        for name, text in texts.items():
+        for name, text in _texts(models_config, batching).items():
             with replaced(os.path.join(folder, name)) as path, open(path, "w", encoding="utf-8") as file:
                 file.write(text)
     except OSError as error:
-        raise InputError(f"--config {str(folder)!r} cannot be written to: {error.strerror}.") from None
+        raise _unwritable(folder, error) from None
     return os.path.abspath(folder)
+
+
+def _texts(models_config, batching):
+    """What the server reads: {name of the file: text}."""
+    return {"models.config": models_config} | ({"batching.config": config.BATCHING} if batching else {})
+
+
+def _check_config(folder, names):
+    """Raises `InputError` where `_write` would, but makes and writes nothing."""
+    there = folder
+    while there and not os.path.lexists(there):
+        there = os.path.dirname(there)
+    try:
+        if there == folder:  # there already, or no name at all: nothing is made, what is no folder is refused
+            os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=there or "."):
+            pass
+        if any(os.path.isdir(os.path.join(folder, name)) for name in names):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+
+
+def _unwritable(folder, error):
+    return InputError(f"--config {str(folder)!r} cannot be written to: {error.strerror}.")
 
 
 def _docker(folder, where, options):

@@ -35,7 +35,8 @@ def add_flags(parser):
         parser.usage = "tfstyle train NETWORK ... --workdir DIR [flags]"
         return
     network = NETWORKS[name]
-    parser.usage = f"tfstyle train {name} {network.usage} [flags]"
+    parser.prog = f"tfstyle train {name}"  # whose --help explains what is wrong
+    parser.usage = f"{parser.prog} {network.usage} [flags]"
     parser.description = f"Train a network: {network.text}."
     parser.epilog = f"{_RESUME}\n\nexamples:\n{network.examples}"
     parser.set_defaults(named=name)

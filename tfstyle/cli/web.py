@@ -34,19 +34,15 @@ def run(args):
     """Runs the verb: serves the page until a signal ends it; 0 after --dry-run."""
     settings = WebSettings(**flags.given(args, WebSettings))
     check_gradio()
-    if not is_private(settings.host):
-        print(
-            f"tfstyle: anybody who reaches {settings.host} of this machine in the network can use the page, and its "
-            "processors with it; --host 127.0.0.1 keeps it to this machine.", file=sys.stderr, flush=True,
-        )
     if args.dry_run:
         with listening(settings.host, settings.port):
-            pass
+            _warn(settings.host)
         address = url(settings.host, settings.port)
         manners.tell(args, f"would serve the page at {address}", url=address, dry_run=True)
         return 0
 
     def ready(address):
+        _warn(settings.host)
         manners.tell(args, f"The page is at {address} until Ctrl-C.", url=address)
         sys.stdout.flush()
         if settings.browser and _has_screen():
@@ -59,6 +55,15 @@ def run(args):
             _end_now(args, end if isinstance(end, ends.Ended) else ends.Ended(ends.INTERRUPTED, "interrupted."))
         raise
     return 0
+
+
+def _warn(host):
+    """Says, --quiet or not, that the page is not for this machine alone; only once the address is known to be one."""
+    if not is_private(host):
+        print(
+            f"tfstyle: anybody who reaches {host} of this machine in the network can use the page, and its "
+            "processors with it; --host 127.0.0.1 keeps it to this machine.", file=sys.stderr, flush=True,
+        )
 
 
 def _end_now(args, end):

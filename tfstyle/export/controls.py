@@ -37,7 +37,7 @@ def checked_colors(color):
     """Ways to color pictures, (N,) strings, refused unless among `COLORS`."""
     sorts = refuse_unless(
         tf.reduce_all(color != "histogram"),
-        "color must not be histogram here, which sorts all pixels; use tfstyle.serving.Client, or color=match.",
+        "color must not be histogram here, which sorts all pixels; use tfstyle.serving.Client, or the color match.",
     )
     known = tf.reduce_any(color[:, None] == list(COLORS), axis=1)
     unknown = tf.strings.substr(tf.boolean_mask(color, ~known)[:1], 0, 20)  # whatever a stranger has sent

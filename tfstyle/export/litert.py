@@ -1,5 +1,6 @@
 """Networks as LiteRT (TensorFlow Lite) files for phones and small boards."""
 
+import contextlib
 import os
 import tempfile
 
@@ -8,6 +9,7 @@ import tensorflow as tf
 from tfstyle.checks import InputError, check_choice, check_number
 from tfstyle.export import pair
 from tfstyle.export.alone import Alone
+from tfstyle.export.disk import plain_errors
 from tfstyle.images import LEAST_SIDE
 
 __all__ = ["FREE_KINDS", "KINDS", "export"]
@@ -18,12 +20,12 @@ KINDS = ("float32", "float16", "dynamic")
 FREE_KINDS = ("float32", "dynamic")
 _FLOAT16 = (
     "float16 is for fixed sides: with free ones LiteRT loses the weights between two calls; give size{}, or use "
-    "kinds='dynamic', which is smaller."
+    "the kind dynamic, which is smaller."
 )
 # Calibrated and measured on five pairs of examples/: the mean difference of the worst one.
 _INT8 = (
     "int8 is not offered: its pictures are off by 0.5 on average (0.03 by style_transform alone), where those of "
-    "'dynamic', which is as small, are by 0.01 to 0.02; use kinds='dynamic'."
+    "'dynamic', which is as small, are by 0.01 to 0.02; use the kind dynamic."
 )
 _MOST_SIDE = 4096
 
@@ -123,9 +125,10 @@ def _interpreter():
 def _converted(network, function, kinds):
     """The bytes of a part in each kind."""
     found = []
-    with tempfile.TemporaryDirectory() as folder:
+    with _temporary_folder() as folder:
         # From a SavedModel: from_concrete_functions has been seen to convert without its variables.
-        tf.saved_model.save(network, folder, signatures=function)
+        with plain_errors():
+            tf.saved_model.save(network, folder, signatures=function)
         for kind in kinds:
             converter = tf.lite.TFLiteConverter.from_saved_model(folder)
             if kind != "float32":
@@ -134,6 +137,17 @@ def _converted(network, function, kinds):
                 converter.target_spec.supported_types = [tf.float16]
             found.append(converter.convert())
     return found
+
+
+@contextlib.contextmanager
+def _temporary_folder():
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            yield folder
+    except OSError as error:
+        raise InputError(
+            f"The folder for temporary files cannot be written ({error.strerror}); set TMPDIR to another."
+        ) from error
 
 
 def _runner(interpreter, content, output):

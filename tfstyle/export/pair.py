@@ -16,6 +16,7 @@ import tensorflow as tf
 from tfstyle import atomic, images
 from tfstyle.checks import InputError
 from tfstyle.export import ExportError
+from tfstyle.export.disk import no_empty_folders
 from tfstyle.export.verify import PICTURES
 from tfstyle.losses.style import joined_moments
 from tfstyle.nets import arbitrary_weights
@@ -201,12 +202,13 @@ def write(folder, files):
     """
     folder, found = os.fspath(folder), []
     try:
-        os.makedirs(folder, exist_ok=True)
-        for name, (content, largest, mean) in files.items():
-            path = os.path.join(folder, name)
-            with atomic.replaced(path) as beside:
-                pathlib.Path(beside).write_bytes(content)
-            found.append(Exported(path, largest, mean))
+        with no_empty_folders(folder):
+            os.makedirs(folder, exist_ok=True)
+            for name, (content, largest, mean) in files.items():
+                path = os.path.join(folder, name)
+                with atomic.replaced(path) as beside:
+                    pathlib.Path(beside).write_bytes(content)
+                found.append(Exported(path, largest, mean))
     except OSError as error:
         raise InputError(f"{folder} cannot be written to ({error.strerror}); choose another folder.") from error
     return found

@@ -1,6 +1,5 @@
 """SavedModels of all engines, laid out as TensorFlow Serving mounts them: FOLDER/NAME/VERSION."""
 
-import contextlib
 import os
 import pathlib
 
@@ -10,6 +9,7 @@ from tfstyle.atomic import replaced_folder
 from tfstyle.checks import InputError
 from tfstyle.export import card, warmup
 from tfstyle.export.arbitrary import ArbitraryModule
+from tfstyle.export.disk import no_empty_folders, plain_errors
 from tfstyle.export.gatys import GatysModule
 from tfstyle.export.settings import NAMED, SINGLE, ExportSettings
 from tfstyle.export.single import SingleModule
@@ -47,18 +47,16 @@ def export(name, folder, **settings):
     if path.exists() and not settings.replace:
         raise InputError(f"{path} is there already; give the next version, or replace it (replace=True, --replace).")
     try:
-        with replaced_folder(path) as beside:
+        with no_empty_folders(path), replaced_folder(path) as beside:
             module = save(name, beside, settings)
             differences = _checked(name, beside, settings)
-            warmup.write(
-                beside, name, settings.version, settings.served_as(name), most_pixels=module.bounds["most_pixels"]
-            )
+            with plain_errors():
+                warmup.write(
+                    beside, name, settings.version, settings.served_as(name), most_pixels=module.bounds["most_pixels"]
+                )
             card.write(beside, name, module, settings, differences)
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error.strerror}); choose another folder.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            path.parent.rmdir()  # which leaves a folder that holds a version
     return path, differences
 
 
@@ -78,10 +76,8 @@ def save(name, path, settings=ExportSettings()):
     else:
         module = GatysModule() if name == "gatys" else ArbitraryModule(settings.model, settings.precision)
     signatures = module.signatures()
-    try:
+    with plain_errors():
         tf.saved_model.save(module, os.fspath(path), signatures=signatures)
-    except tf.errors.OpError as error:  # TensorFlow's own, of a full disk
-        raise OSError(None, error.message) from error
     if name in NAMED:
         card.write_kind(path, name, module)
     return module

@@ -1,11 +1,17 @@
 """Settings of the page: where it is served, and what it takes on."""
 
+import contextlib
 import dataclasses
+import ipaddress
+import re
 
+from tfstyle.checks import InputError
 from tfstyle.images import LEAST_SIDE
 from tfstyle.settings import check_fields, setting
 
 __all__ = ["WebSettings"]
+
+_HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", re.ASCII | re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -13,7 +19,7 @@ class WebSettings:
     """How the page is served. Each field carries its unit and range in `metadata["text"]`.
 
     Raises:
-        InputError: a value outside its range.
+        InputError: a value outside its range, or a name that no browser would ask for.
     """
 
     host: str = setting(
@@ -50,3 +56,31 @@ class WebSettings:
 
     def __post_init__(self):
         check_fields(self)
+        if self.name is not None and not _is_host(self.name):
+            near = _nearest_host(self.name)
+            hint = "." if near is None else f"; did you mean {near!r}?"
+            raise InputError(
+                "name must be a host name without http://, port and path, such as paint.example.org, or an address, "
+                f"of IPv6 in brackets; received {self.name!r}{hint}"
+            )
+
+
+def _is_host(text):
+    """Whether browsers say a host in these very words, but for its port: `tfstyle.web.guard` compares them."""
+    if text.startswith("["):
+        try:
+            return text.lower() == f"[{ipaddress.IPv6Address(text[1:-1])}]"
+        except ValueError:
+            return False
+    return len(text) <= 253 and _HOST.fullmatch(text) is not None
+
+
+def _nearest_host(text):
+    """The host that a text may mean, or None."""
+    host = re.sub(r"^\w*:?//", "", text.strip()).partition("/")[0]
+    for address in (host, re.sub(r":\d+$", "", host)):
+        with contextlib.suppress(ValueError):
+            return f"[{ipaddress.IPv6Address(address.strip('[]'))}]"
+    with contextlib.suppress(UnicodeError):
+        host = address.rstrip(".").encode("idna").decode()  # as browsers have letters beyond a to z
+    return host if _is_host(host) else None

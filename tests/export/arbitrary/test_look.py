@@ -175,7 +175,7 @@ def test_good_requests_are_answered(session, photo, codes):
     ("strength", [1.5], "strength must be from 0 to 1; received [1.5]."),
     ("strength", [1, 1], "strength must be as many as content_image; received 2 and 1."),
     ("color", ["histogram"],
-     "color must not be histogram here, which sorts all pixels; use tfstyle.serving.Client, or color=match."),
+     "color must not be histogram here, which sorts all pixels; use tfstyle.serving.Client, or the color match."),
     ("color", ["Match"], "color must be style, luminance or match; received Match."),
     ("color", ["style"] * 2, "color must be as many as content_image; received 2 and 1."),
     ("content_image", np.zeros((1, 20, 20, 4)), "content_image must have 3 channels (RGB), without alpha; received 4."),

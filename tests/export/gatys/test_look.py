@@ -134,7 +134,7 @@ def test_a_batch_is_its_pictures_in_both_loaders(gatys_saved, session, small, st
     ("weights", [[1, 1]] * 2, "weights must be as many as content_image; received 2 and 1."),
     ("strength", [-1], "strength must be from 0 to 1; received [-1]."),
     ("color", ["histogram"],
-     "color must not be histogram here, which sorts all pixels; use tfstyle.serving.Client, or color=match."),
+     "color must not be histogram here, which sorts all pixels; use tfstyle.serving.Client, or the color match."),
     ("color", ["style"] * 2, "color must be as many as content_image; received 2 and 1."),
     ("tv_weight", [-1], "tv_weight must be from 0 to 1000000; received [-1]."),
     ("steps", [501], "steps must be from 1 to 500, or 0 for the defaults; received [501]."),
