@@ -1,4 +1,7 @@
+import ast
 import math
+import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -123,3 +126,50 @@ def test_weights_sum_to_1():
 )
 def test_weights_that_do_not_work(weights, words):
     assert message(check_weights, weights, 2) == words
+
+
+# Sentences that are read in Python, on the command line and on the page alike
+
+PACKAGE = pathlib.Path(__file__).parents[1] / "tfstyle"
+# Which also speak of flags, or hold HTML.
+OTHER_TEXTS = {
+    "cli/__init__.py", "cli/manners.py", "evaluate_settings.py", "export/savedmodel.py", "gatys/settings.py",
+    "previews.py", "serving/config.py", "web/page.py", "web/parts.py",
+}
+
+
+def texts(source):
+    """Every text of a module but its docstrings, with {} where something is put in."""
+    tree = ast.parse(source)
+    bodies = [node.body for node in ast.walk(tree) if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))]
+    put_together = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
+    passed = {id(body[0].value) for body in bodies if isinstance(body[0], ast.Expr)}
+    passed |= {id(part) for node in put_together for part in node.values}
+    plain = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in passed]
+    return [node.value for node in plain if isinstance(node.value, str)] + [
+        "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values) for node in put_together
+    ]
+
+
+def pythons(source):
+    """The texts in which something is said as only Python knows it: size=64, PIL.Image.MAX_IMAGE_PIXELS."""
+    return [text for text in texts(source) if re.search(r"""[a-z_]=["'{\w]|PIL\.""", text)]
+
+
+def test_remedies_are_in_words():
+    found, count = [], 0
+    for path in sorted(PACKAGE.rglob("*.py")):
+        source, name = path.read_text(encoding="utf-8"), path.relative_to(PACKAGE).as_posix()
+        if "InputError" in source and name not in OTHER_TEXTS:
+            count += len(texts(source))
+            # Whence weights came is no remedy.
+            found += [f"{name}: {text}" for text in pythons(source) if not text.startswith("keras.applications")]
+    assert count > 1000 and found == []
+
+
+def test_the_test_sees_what_it_should():
+    source = """def f(x=1):
+    'x=1: what docstrings say.'
+    raise InputError(f"{x} is too large; use size={x}." if x else "use model='default'", f(x="use x or y.") + "A=1")
+"""
+    assert pythons(source) == ["use model='default'", "{} is too large; use size={}."]

@@ -170,7 +170,7 @@ def test_a_picture_that_does_not_fit_is_refused(engine, monkeypatch, photo, refu
     monkeypatch.setattr(running, "available", lambda: need)
     monkeypatch.setattr(engine, "_paint", pytest.fail)
     said = refusal(engine.stylize, np.zeros((60, 80, 3), np.uint8), size=4000, tiled="no")
-    assert said.startswith("A 4000x3000 px picture needs about ") and "; use size=992, close other programs" in said
+    assert said.startswith("A 4000x3000 px picture needs about ") and "; use the size 992, close other programs" in said
     monkeypatch.setattr(running, "available", lambda: 2**20)
     assert "size=" not in refusal(engine.stylize_batch, photo[None])
 
@@ -198,7 +198,7 @@ def test_bfloat16_is_close_to_float32(folder, monkeypatch, engine, photo):
 
 def test_bfloat16_where_it_would_be_emulated(folder, monkeypatch, refusal):
     monkeypatch.setattr("tfstyle.machine.bfloat16_wins", lambda: (False, "a test says so"))
-    assert "use precision='auto'" in refusal(tfstyle.FeedForwardStylizer, folder / "mine.npz", precision="bfloat16")
+    assert "use the precision auto" in refusal(tfstyle.FeedForwardStylizer, folder / "mine.npz", precision="bfloat16")
     assert "did you mean 'float32'?" in refusal(tfstyle.FeedForwardStylizer, folder / "mine.npz", precision="float23")
 
 
@@ -255,7 +255,7 @@ def test_a_saved_model_of_ours(saved_model, engine, photo, refusal):
     )
     assert "at least 24 px a side, and this one has 30x22 px" in refusal(other.stylize, photo, size=30)
     said = refusal(tfstyle.FeedForwardStylizer, saved_model, precision="bfloat16")
-    assert said.endswith("computes in its own precision; use precision='auto'.")
+    assert said.endswith("computes in its own precision; use the precision auto.")
 
 
 @pytest.mark.parametrize("card", ["", "{}", "[]", '{"kind": "style"}', '{"kind": "style", "least_side": "24"}',

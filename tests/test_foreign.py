@@ -76,7 +76,7 @@ def test_what_a_foreign_model_has_not(saved_model, photo, painting, refusal):
         said = refusal(call)
         assert said.startswith(f"The model {str(saved_model)!r} takes one style picture at strength 1; codes, mixed")
     said = refusal(tfstyle.ArbitraryStylizer, saved_model, precision="bfloat16")
-    assert said.endswith("computes in its own precision; use precision='auto'.")
+    assert said.endswith("computes in its own precision; use the precision auto.")
 
 
 def test_saved_models_that_are_no_such_thing(tmp_path, photo, painting, refusal):

@@ -110,4 +110,4 @@ def test_memory_is_that_of_whole_pictures(engine, monkeypatch, refusal):
     assert engine._need(2000, 2000) > much
     monkeypatch.setattr(running, "available", lambda: much)
     said = refusal(engine.style_code, np.zeros((50, 50), np.uint8), 4000)
-    assert "use style_size=2000, close other programs" in said
+    assert "use the style_size 2000, close other programs" in said

@@ -51,7 +51,7 @@ def test_auto_is_before_for_pictures_and_after_for_codes(color):
     assert settled(look, ["a.jpg", code]).color_when == settled(look, []).color_when == "after"
     explicit = Look(color=color, color_when="after")
     assert settled(explicit, ["a.jpg"]) is explicit
-    with pytest.raises(InputError, match="color_when='before' recolors style pictures, and a code was given"):
+    with pytest.raises(InputError, match="color_when before recolors style pictures, and a code was given"):
         settled(Look(color=color, color_when="before"), [code])
 
 

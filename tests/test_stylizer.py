@@ -257,7 +257,7 @@ def test_a_picture_that_does_not_fit_is_refused(engine, monkeypatch, photo, pain
     monkeypatch.setattr(engine, "_paint", pytest.fail)
     wide = np.zeros((60, 80, 3), np.uint8)
     said = refusal(engine.stylize, wide, codes[0], size=4000, tiled="no")
-    assert said.startswith("A 4000x3000 px picture needs about ") and "; use size=992, close other programs" in said
+    assert said.startswith("A 4000x3000 px picture needs about ") and "; use the size 992, close other programs" in said
     assert engine._codes.need(4000, 3000) < engine._need(4000, 3000) / 2  # strips
     monkeypatch.setattr(running, "available", lambda: 2**20)
     for call in (lambda: engine.style_code(painting, 32), lambda: engine.stylize_batch(photo[None], codes[:1])):
@@ -293,7 +293,7 @@ def test_precisions(network_file, monkeypatch, wins, asked, network, reader):
 
 def test_bfloat16_where_it_would_be_emulated(network_file, monkeypatch, refusal):
     monkeypatch.setattr("tfstyle.machine.bfloat16_wins", lambda: (False, "a test says so"))
-    assert "use precision='auto'" in refusal(tfstyle.ArbitraryStylizer, network_file, precision="bfloat16")
+    assert "use the precision auto" in refusal(tfstyle.ArbitraryStylizer, network_file, precision="bfloat16")
 
 
 # Models
@@ -309,7 +309,7 @@ def test_a_keras_file_paints_what_the_npz_paints(tmp_path, engine, network_file,
 
 @pytest.mark.parametrize(("model", "words"), [
     ("defualt", "There is no model 'defualt'; did you mean 'default'?"),
-    ("gone.npz", "There is no model 'gone.npz'; check the path, or give model=\"default\"."),
+    ("gone.npz", "There is no model 'gone.npz'; check the path, or use the model default."),
     (None, 'model must be "default", a path or a TF Hub handle; received None.'),
     ("text.txt", "model 'text.txt' has an unknown ending; it must be .npz or .keras, or a folder."),
     ("folder", "model 'folder' is a folder without a saved_model.pb; name the folder that holds it."),

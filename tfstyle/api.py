@@ -7,7 +7,7 @@ import os
 import numpy as np
 
 from tfstyle import gatys, images, previews
-from tfstyle.checks import InputError, check_choice
+from tfstyle.checks import InputError, check_callback, check_choice
 from tfstyle.controls import Controls, check_model, check_one_style, check_styles, stamp
 from tfstyle.feedforward_stylizer import FeedForwardStylizer
 import tfstyle.gatys.checkpoint as checkpoints
@@ -78,6 +78,7 @@ def stylize(content, style=None, method="fast", size=512, *, weights=None, masks
     asked = {"weights": weights, "masks": masks, "texture": texture, "size": size}
     if method == "optimize":
         shown = {name: settings.pop(name, None) for name in ("callback", "progress")}
+        _check_run(shown["callback"], settings.get("checkpoint"))
         with previews.watched(**shown) as (callback, planned):
             result, alpha = optimize_pictures(content, style, **asked, callback=callback, planned=planned, **settings)
         return images.to_pil(result.image, alpha)
@@ -91,7 +92,7 @@ def stylize(content, style=None, method="fast", size=512, *, weights=None, masks
         stylizer = _stylizer(FeedForwardStylizer, model, precision, stamp(model))
         return stylizer.stylize(content, masks=masks, size=size, **settings)
     if content is None or style is None:
-        raise InputError("There is no content or no style picture; give both, or use method='optimize'.")
+        raise InputError("There is no content or no style picture; give both, or use the method optimize.")
     return _stylizer(ArbitraryStylizer, model, precision, stamp(model)).stylize(content, style, **asked, **settings)
 
 
@@ -109,9 +110,17 @@ def _check_settings(method, settings):
         for other in METHODS:
             if name in _SETTINGS[other]:
                 raise InputError(
-                    f"{name} is a setting of method={other!r}, not of {method!r}; give that or leave it out."
+                    f"{name} is a setting of the method {other}, not of {method}; use that method or leave {name} out."
                 )
         check_choice("setting", name, _SETTINGS[method])
+
+
+def _check_run(callback, checkpoint):
+    """Raises `InputError` for what a run would stumble over in its midst."""
+    check_callback(callback)
+    if checkpoint is not None and not isinstance(checkpoint, (str, os.PathLike)):
+        kind = type(checkpoint).__name__
+        raise InputError(f"checkpoint must be a path (str or pathlib.Path); received {kind}.")
 
 
 def optimize_pictures(content, style, *, size=512, weights=None, masks=None, texture=None, preset="default", init=None,
@@ -128,6 +137,7 @@ def optimize_pictures(content, style, *, size=512, weights=None, masks=None, tex
         result and of its records are as they are shown; figures are those of the optimization, before its colors
         are changed and where it works smaller than it shows (photoreal).
     """
+    _check_run(callback, checkpoint)
     settings |= {"size": size}
     if content is None:
         settings.setdefault("content_weight", 0.0)
@@ -225,6 +235,6 @@ def _start_picture(source):
             return np.asarray(checkpoints.read(source)[2][0])
         if not os.path.exists(source):
             raise InputError(
-                f"init={str(source)!r} is neither {', '.join(STARTS)} nor the path of a picture or checkpoint."
+                f"The init {str(source)!r} is neither {', '.join(STARTS)} nor the path of a picture or checkpoint."
             )
     return images.read(source, name="start picture").rgb

@@ -7,7 +7,7 @@ import difflib
 import math
 import numbers
 
-__all__ = ["InputError", "check_choice", "check_number", "check_weights", "closest"]
+__all__ = ["InputError", "check_callback", "check_choice", "check_number", "check_weights", "closest"]
 
 
 class InputError(ValueError):
@@ -21,6 +21,12 @@ def closest(value, choices):
     """The entry of `choices` spelled most like `value`, or None when nothing is near."""
     near = difflib.get_close_matches(str(value), [str(c) for c in choices], n=1, cutoff=0.7)
     return near[0] if near else None
+
+
+def check_callback(callback):
+    """Raises `InputError` unless it is None or can be called."""
+    if callback is not None and not callable(callback):
+        raise InputError(f"callback must be a function; received {type(callback).__name__}.")
 
 
 def check_choice(name, value, choices):

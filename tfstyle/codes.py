@@ -53,7 +53,7 @@ class CodeReader:
         """
         if self._sees_pictures:
             if texture is not None:
-                raise InputError("texture needs a network that looks at styles by VGG-19, such as model='default'.")
+                raise InputError("texture needs a network that looks at styles by VGG-19, such as the model default.")
             return in_portions(self._predictor, pictures)
         moments = in_portions(self._moments, pictures)
         if texture is not None:

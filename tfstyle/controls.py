@@ -75,14 +75,14 @@ def check_model(model):
         if ARBITRARY not in SHIPPED:
             raise InputError(
                 "The one-pass network's weights are not part of this version of tfstyle; give the path of an .npz or "
-                '.keras file as model, or use method="optimize".'
+                ".keras file as the model, or use the method optimize."
             )
         return "ours"
     if name in shipped_styles():
         return "style"
     if name.startswith(("https://", "http://")):
         return "handle"
-    kind = kind_at(name, ("default", *shipped_styles()), 'check the path, or give model="default".')
+    kind = kind_at(name, ("default", *shipped_styles()), "check the path, or use the model default.")
     if kind in OTHERS:
         does, verb = OTHERS[kind]
         raise InputError(f"model {name!r} {does} and paints none; use tfstyle.{verb}, or give another.")
@@ -199,7 +199,7 @@ def check_one_style(model, style, weights, controls, texture=None):
         raise InputError(f"The model {name!r} paints in the one style that it has learned; give no style picture.")
     changed = [one for one in _OF_STYLES if getattr(controls, one) != getattr(Controls, one)]
     if controls.color_when == "before" and controls.color != "luminance":
-        changed.append("color_when='before'")
+        changed.append("color_when before")
     changed += [one for one, value in (("weights", weights), ("texture", texture)) if value is not None]
     if changed:
         raise InputError(f"{changed[0]} is for models of any style, and {name!r} paints in one; leave it out.")

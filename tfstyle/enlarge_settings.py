@@ -81,7 +81,7 @@ def check_model(model, factor=None):
     if name == "default":
         _check_shipped(FACTORS[0] if factor is None else factor)
         return None
-    kind = kind_at(name, ("default",), 'check the path, or give model="default".')
+    kind = kind_at(name, ("default",), "check the path, or use the model default.")
     if kind in ("arbitrary", "style"):
         raise InputError(f"model {name!r} paints pictures and enlarges none; use tfstyle.stylize, or give another.")
     if kind == "translate":
@@ -115,7 +115,9 @@ def model_factor(model, factor=None):
 
 def other_factor(name, found, factor):
     """The `InputError` for a model that enlarges by another factor than asked for."""
-    return InputError(f"The model {name!r} enlarges by {found}, not by {factor}; give factor={found} or another model.")
+    return InputError(
+        f"The model {name!r} enlarges by {found}, not by {factor}; use the factor {found} or another model."
+    )
 
 
 def enlarged_shape(height, width, factor):
@@ -128,7 +130,7 @@ def enlarged_shape(height, width, factor):
     if limit is not None and factor**2 * height * width > limit:
         raise InputError(
             f"A {width}x{height} px picture would be {factor * width}x{factor * height} px, over the limit of {limit} "
-            "pixels; enlarge a smaller one or raise PIL.Image.MAX_IMAGE_PIXELS."
+            "pixels; enlarge a smaller one."
         )
     return factor * height, factor * width
 
@@ -136,10 +138,10 @@ def enlarged_shape(height, width, factor):
 def _check_shipped(factor):
     there = shipped_factors()
     if factor not in there:
-        instead = f", or use factor={there[0]}" if there else ""
+        instead = f", or use the factor {there[0]}" if there else ""
         raise InputError(
             f"No network that enlarges by {factor} is part of this version of tfstyle; train one (tfstyle train "
-            f"superres --factor {factor}) and give its path as model{instead}."
+            f"superres --factor {factor}) and give its path as the model{instead}."
         )
 
 

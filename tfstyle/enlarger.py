@@ -103,7 +103,7 @@ class Enlarger:
         limit_arenas()
         if card is not None:
             if precision == "bfloat16":
-                raise InputError(f"The model {self.model!r} computes in its own precision; use precision='auto'.")
+                raise InputError(f"The model {self.model!r} computes in its own precision; use the precision auto.")
             self.factor, self._reach, self._width = card["factor"], card["reach"], _WIDTH
             self._most_side = math.isqrt(card["most_pixels"])
             if self._most_side <= 2 * self._reach:

@@ -53,7 +53,7 @@ class FeedForwardStylizer:
         card = None if self.model in shipped_styles() else saved_card(self.model)
         if card is not None:
             if precision == "bfloat16":
-                raise InputError(f"The model {self.model!r} computes in its own precision; use precision='auto'.")
+                raise InputError(f"The model {self.model!r} computes in its own precision; use the precision auto.")
             dtype, widths, self.least_side = "float32", FeedForwardConfig("paper").widths, card["least_side"]
             self._network = None
             self._paint = served(self.model, "content_image", "stylized_image", "paints in one style")

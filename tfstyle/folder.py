@@ -10,7 +10,7 @@ import functools
 import os
 
 from tfstyle import images
-from tfstyle.checks import InputError, check_choice, check_number, check_weights
+from tfstyle.checks import InputError, check_callback, check_choice, check_number, check_weights
 from tfstyle.controls import Controls, check_model, check_one_style, controls_of, read_style
 from tfstyle.folder_plan import FORMATS, check_apart, checked_folders, make_folders, planned
 from tfstyle.images.files import pixels
@@ -89,6 +89,7 @@ def stylize_folder(folder, style, output, *, callback=None, **options):
         InputError: no picture in the folder, an output that cannot be written or is the folder itself, a style or
             setting that does not work.
     """
+    check_callback(callback)
     return paint_folder(prepared_folder(folder, style, output, **options), callback)
 
 

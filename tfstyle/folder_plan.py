@@ -51,7 +51,7 @@ def planned(folder, output, recursive, format):
     """
     pairs = list(_pairs(folder, output, recursive, format))
     if not pairs:
-        more = "" if recursive else ", or have its folders looked into with recursive"
+        more = "" if recursive else " (with recursive, the folders inside are looked into, too)"
         raise InputError(f"There is no picture in the folder {folder!r}; check the path{more}.")
     return pairs
 

@@ -95,7 +95,7 @@ def settled(look, styles):
     """
     codes = any(map(is_code, styles))
     if codes and look.color != "style" and look.color_when == "before":
-        raise InputError("color_when='before' recolors style pictures, and a code was given; give its picture.")
+        raise InputError("color_when before recolors style pictures, and a code was given; give its picture.")
     if look.color_when != "auto":
         return look
     return dataclasses.replace(look, color_when="after" if codes or not styles else "before")

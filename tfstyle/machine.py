@@ -44,7 +44,7 @@ def resolve(precision):
         return "float32"
     wins, why = bfloat16_wins()
     if precision == "bfloat16" and not wins:
-        raise InputError(f"precision='bfloat16' would be slower than float32 here ({why}); use precision='auto'.")
+        raise InputError(f"The precision bfloat16 would be slower than float32 here ({why}); use the precision auto.")
     return "bfloat16" if wins else "float32"
 
 

@@ -35,7 +35,7 @@ def check_fits(need, height, width, setting="size"):
         return
     sides = range(max(height, width) // 16 * 16, images.LEAST_SIDE - 1, -16)
     fits = (side for side in sides if need(*images.fitted_shape(height, width, side)) <= have)
-    remedies = [f"use {setting}={side}" for side in itertools.islice(fits, 1)]
+    remedies = [f"use the {setting} {side}" for side in itertools.islice(fits, 1)]
     raise InputError(
         f"A {width}x{height} px picture needs about {wanted / 2**30:.1f} GiB of memory and {have / 2**30:.1f} GiB "
         f"are free; {', '.join([*remedies, 'close other programs'])} or take a machine with more memory."

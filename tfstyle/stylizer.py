@@ -52,7 +52,7 @@ class ArbitraryStylizer:
         limit_arenas()
         if kind != "ours":
             if precision == "bfloat16":
-                raise InputError(f"The model {self.model!r} computes in its own precision; use precision='auto'.")
+                raise InputError(f"The model {self.model!r} computes in its own precision; use the precision auto.")
             self._foreign = ForeignModel(self.model, kind)
             return
         self._dtype = resolve(precision)
@@ -238,7 +238,7 @@ class ArbitraryStylizer:
         if self._foreign is not None:
             raise InputError(
                 f"The model {self.model!r} takes one style picture at strength 1; codes, mixed styles, textures and "
-                'other strengths need a network of tfstyle, such as model="default".'
+                "other strengths need a network of tfstyle, such as the model default."
             )
 
     def _need(self, height, width):

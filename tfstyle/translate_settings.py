@@ -82,7 +82,7 @@ def check_model(model, direction=None):
 def other_direction(name, found, direction):
     """The `InputError` for a SavedModel that translates in another direction than asked for."""
     return InputError(
-        f"The model {name!r} translates {found}, not {direction}; give direction={found!r} or another model."
+        f"The model {name!r} translates {found}, not {direction}; use the direction {found} or another model."
     )
 
 

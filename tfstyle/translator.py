@@ -85,7 +85,7 @@ class Translator:
         limit_arenas()
         if card is not None:
             if precision == "bfloat16":
-                raise InputError(f"The model {self.model!r} computes in its own precision; use precision='auto'.")
+                raise InputError(f"The model {self.model!r} computes in its own precision; use the precision auto.")
             dtype, width, self.code_size = "float32", _WIDTH, card["style"]
             self._painter, self._looker = _served(self.model, card["direction"])
         else:

@@ -58,9 +58,12 @@ def test_the_stylizer_is_kept(monkeypatch, tmp_path, files, network_file):
 
 
 @pytest.mark.parametrize(("options", "words"), [
-    ({"steps": 5}, "steps is a setting of method='optimize', not of 'fast'; give that or leave it out."),
-    ({"callback": print}, "callback is a setting of method='optimize', not of 'fast'; give that or leave it out."),
-    ({"progress": True}, "progress is a setting of method='optimize', not of 'fast'; give that or leave it out."),
+    ({"steps": 5}, "steps is a setting of the method optimize, not of fast; use that method or leave "
+     "steps out."),
+    ({"callback": print}, "callback is a setting of the method optimize, not of fast; use that method or leave "
+     "callback out."),
+    ({"progress": True}, "progress is a setting of the method optimize, not of fast; use that method or leave "
+     "progress out."),
     ({"strenght": 1}, "setting must be one of 'strength', 'style_scale', 'style_size', 'color', 'color_when', "
      "'photoreal', 'tiled', 'size', 'model', 'precision'; received 'strenght'; did you mean 'strength'?"),
     ({"strength": 2}, "strength must be a number from 0 to 1; received 2."),
@@ -68,8 +71,8 @@ def test_the_stylizer_is_kept(monkeypatch, tmp_path, files, network_file):
     ({"precision": "float16"}, "precision must be one of 'auto', 'float32', 'bfloat16'; received 'float16'; "
      "did you mean 'bfloat16'?"),
     ({"model": ["a"]}, "model must be \"default\", a path or a TF Hub handle; received ['a']."),
-    ({"model": "gone.npz"}, "There is no model 'gone.npz'; check the path, or give model=\"default\"."),
-    ({"content": None}, "There is no content or no style picture; give both, or use method='optimize'."),
+    ({"model": "gone.npz"}, "There is no model 'gone.npz'; check the path, or use the model default."),
+    ({"content": None}, "There is no content or no style picture; give both, or use the method optimize."),
 ])
 def test_what_the_fast_way_refuses_it_refuses_before_any_work(files, network_file, monkeypatch, options, words):
     monkeypatch.setattr(api, "ArbitraryStylizer", pytest.fail)
@@ -109,7 +112,8 @@ def test_a_model_of_one_style_takes_no_style_picture(files, one_style):
     ({"strength": 2}, "strength must be a number from 0 to 1; received 2."),
     ({"content": None}, "There is no content picture; give one."),
     ({"size": 8}, "size must be a whole number of at least 16; received 8."),
-    ({"steps": 5}, "steps is a setting of method='optimize', not of 'fast'; give that or leave it out."),
+    ({"steps": 5}, "steps is a setting of the method optimize, not of fast; use that method or leave "
+     "steps out."),
 ])
 def test_what_a_model_of_one_style_has_no_use_for(files, one_style, monkeypatch, options, words):
     monkeypatch.setattr(api, "FeedForwardStylizer", pytest.fail)
@@ -122,7 +126,7 @@ def test_an_unknown_name_and_a_missing_style(files, network_file, monkeypatch, r
     monkeypatch.setattr("tfstyle.controls.shipped_styles", lambda: ("swirl", "dots"))
     assert refusal(tfstyle.stylize, files[0], model="swril") == "There is no model 'swril'; did you mean 'swirl'?"
     said = refusal(tfstyle.stylize, files[0], model=network_file)
-    assert said == "There is no content or no style picture; give both, or use method='optimize'."
+    assert said == "There is no content or no style picture; give both, or use the method optimize."
     assert refusal(tfstyle.stylize, files[0]) == said
 
 

@@ -235,7 +235,7 @@ def test_what_is_planned_is_told_before_the_first_step(files, monkeypatch):
     ("options", "words"),
     [
         ({"method": "optimise"}, "method must be one of .* did you mean 'optimize'."),
-        ({"model": "x"}, "model is a setting of method='fast', not of 'optimize'; give that or leave it out."),
+        ({"model": "x"}, "model is a setting of the method fast, not of optimize; use that method or leave model out."),
         ({"preset": "tf_tutorial"}, "preset must be one of .* did you mean 'tf-tutorial'."),
         ({"style_weigth": 3}, "setting must be one of .* did you mean 'style_weight'."),
         ({"pooling": "avg"}, "pooling must be one of 'max', 'average'; received 'avg'"),
@@ -244,12 +244,15 @@ def test_what_is_planned_is_told_before_the_first_step(files, monkeypatch):
         ({"steps": 0}, "steps must be a whole number from 1"),
         (
             {"init": "contents"},
-            "init='contents' is neither content, style, noise nor the path of a picture or checkpoint",
+            "The init 'contents' is neither content, style, noise nor the path of a picture or checkpoint",
         ),
         ({"init": "missing.npz"}, "There is no checkpoint missing.npz"),
         ({"init": np.zeros((3, 3))}, "start picture"),
         ({"weights": [1, 2]}, "one weight for the one style; received 2"),
         ({"checkpoint": "/no/such/folder/run.npz"}, "no folder to lie in"),
+        ({"checkpoint": 5}, r"checkpoint must be a path \(str or pathlib.Path\); received int"),
+        ({"callback": 5}, "callback must be a function; received int"),
+        ({"callback": 5, "progress": True}, "callback must be a function; received int"),
         ({"progress": "yes"}, "progress must be True, False or None; received 'yes'."),
     ],
 )

@@ -74,7 +74,7 @@ def asked(monkeypatch):
     (["--factor", "two"], "--factor must be a whole number; received 'two'."),
     (["--precision", "float23"], "--precision must be one of 'auto', 'float32', 'bfloat16'; received 'float23'; did"),
     (["--quality", "0"], "--quality must be a whole number from 1 to 100; received 0."),
-    (["--model", "gone.npz"], "There is no model 'gone.npz'; check the path, or give model=\"default\"."),
+    (["--model", "gone.npz"], "There is no model 'gone.npz'; check the path, or use the model default."),
     (["--model", "."], "model '.' is a folder without a saved_model.pb; name the folder that holds it."),
     (["--model", "paint.png"], "model 'paint.png' has an unknown ending; it must be .npz or .keras, or a folder."),
     (["-o", "out.gif"], "output 'out.gif' has the unknown extension '.gif'; use one of "),
@@ -109,9 +109,9 @@ def test_without_shipped_weights(refused, files, monkeypatch):
 
 def test_a_model_of_another_factor(refused, files, model, eight, asked):
     said = refused(*PLAIN, *model, "--factor", "8")
-    assert said == "The model 'network.npz' enlarges by 4, not by 8; give factor=4 or another model."
+    assert said == "The model 'network.npz' enlarges by 4, not by 8; use the factor 4 or another model."
     said = refused(*PLAIN, *eight, "--factor", "4")
-    assert said == "The model 'eight.npz' enlarges by 8, not by 4; give factor=8 or another model."
+    assert said == "The model 'eight.npz' enlarges by 8, not by 4; use the factor 8 or another model."
     assert files() == [] and asked == []
 
 

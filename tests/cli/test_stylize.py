@@ -57,7 +57,7 @@ def asked(monkeypatch):
     (["--quality", "0"], "--quality must be a whole number from 1 to 100; received 0."),
     (["--weights", "1", "2"], "--weights must have one number for each STYLE; received 2 for 1."),
     (["--weights", "x"], "Argument --weights: 'x' is no number; name the pictures before this flag; see tfstyle sty"),
-    (["--model", "gone.npz"], "There is no model 'gone.npz'; check the path, or give model=\"default\"."),
+    (["--model", "gone.npz"], "There is no model 'gone.npz'; check the path, or use the model default."),
     (["--model", "."], "model '.' is a folder without a saved_model.pb; name the folder that holds it."),
     (["-o", "out.gif"], "output 'out.gif' has the unknown extension '.gif'; use one of "),
     (["-o", "gone/out.png"], "output 'gone/out.png': '{here}/gone' does not exist; make that folder first"),

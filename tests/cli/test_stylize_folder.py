@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import tfstyle
-from tfstyle.cli import main
+from tfstyle.cli import ends, main
 
 
 @pytest.fixture
@@ -79,17 +79,21 @@ def test_bad_files_are_listed_in_the_end(photos, painting, capsys):
     assert os.listdir("out") == ["a.png"]
 
 
+ENDS = [(KeyboardInterrupt(), 130, "interrupted"), (ends.Ended(143, "terminated."), 143, "terminated")]
+
+
+@pytest.mark.parametrize(("error", "code", "what"), ENDS)
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_ctrl_c_keeps_what_is_done(photos, painting, capsys, overwrite):
+def test_a_signal_keeps_what_is_done(photos, painting, capsys, overwrite, error, code, what):
     def step(number):
         if number == 3:
-            raise KeyboardInterrupt
+            raise error
 
     painting["step"] = step
     words = ["--overwrite"] * overwrite
-    assert main([*photos, *words]) == 130
+    assert main([*photos, *words]) == code
     how = "the same command without --overwrite" if overwrite else "the same command"
-    line(capsys, "2 painted, 2 left", f"tfstyle: interrupted; {how} goes on with the 2 left.\n")
+    line(capsys, "2 painted, 2 left", f"tfstyle: {what}; {how} goes on with the 2 left.\n")
     assert sorted(os.listdir("out")) == ["a.png", "b.png"]
     painting["step"] = lambda number: None
     assert main(photos) == 0
@@ -130,7 +134,8 @@ def test_bad_flags(photos, painting, refused, words, sentence):
 def test_an_empty_folder(photos, painting, refused):
     os.mkdir("empty")
     assert refused("stylize", "empty", *photos[2:]) == (
-        "There is no picture in the folder 'empty'; check the path, or have its folders looked into with recursive."
+        "There is no picture in the folder 'empty'; check the path (with recursive, the folders inside are looked "
+        "into, too)."
     )
     assert not os.path.exists("out")
 

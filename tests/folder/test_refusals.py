@@ -14,7 +14,7 @@ OURS = {"model": "network.npz", "precision": "float32", "size": 48}
 @pytest.mark.parametrize(("change", "sentence"), [
     ({"folder": "gone"}, "There is no folder 'gone'; check the path."),
     ({"folder": "paint.png"}, "There is no folder 'paint.png'; check the path."),
-    ({"folder": "empty"}, "There is no picture in the folder 'empty'; check the path, or have its folders looked into"),
+    ({"folder": "empty"}, "There is no picture in the folder 'empty'; check the path (with recursive, "),
     ({"folder": "empty", "recursive": True}, "There is no picture in the folder 'empty'; check the path."),
     ({"folder": 3}, "the folder must be a path (str or pathlib.Path); received int."),
     ({"output": "photos"}, "output 'photos' is the folder of the photos itself; choose another."),
@@ -33,7 +33,7 @@ OURS = {"model": "network.npz", "precision": "float32", "size": 48}
     ({"quality": 0}, "quality must be a whole number from 1 to 100; received 0."),
     ({"model": "foreign", "strength": 0.5}, "The model 'foreign' takes one style picture, at strength 1 and without"),
     ({"model": "foreign", "style": ["paint.png", "other.png"]}, "The model 'foreign' takes one style picture, at st"),
-    ({"style": np.zeros(12, np.float32), "color": "match", "color_when": "before"}, "color_when='before' recolors"),
+    ({"style": np.zeros(12, np.float32), "color": "match", "color_when": "before"}, "color_when before recolors"),
     ({"strength": 2}, "strength must be a number from 0 to 1; received 2."),
     ({"stregth": 1}, "setting must be one of "),
     ({"model": "gone.npz"}, "There is no model 'gone.npz'; "),

@@ -59,9 +59,9 @@ def test_a_pyramid_starts_small(first_picture, tiny_vgg, photo, painting):
 
 
 def test_a_start_that_is_not_there(run, tiny_vgg, photo, painting):
-    with pytest.raises(InputError, match="no picture to start from with init='style'; use init='noise'"):
+    with pytest.raises(InputError, match="no style picture to start from; use the init noise"):
         run(photo, [], init="style", style_weight=0)
-    with pytest.raises(InputError, match="no picture to start from with init='content'; use init='noise'"):
+    with pytest.raises(InputError, match="no content picture to start from; use the init noise"):
         run(None, [painting], content_weight=0)
 
 
@@ -92,7 +92,7 @@ def test_pictures_too_small(run, photo, painting):
         run(photo[:12], [painting])
     with pytest.raises(InputError, match="style picture .*16 px"):
         run(photo, [painting[:, :9]])
-    with pytest.raises(InputError, match="scales=3 would shrink this 48x35 px picture under 16 px"):
+    with pytest.raises(InputError, match="3 scales would shrink this 48x35 px picture under 16 px"):
         run(photo, [painting], scales=3)
 
 
@@ -154,8 +154,8 @@ def test_broken_pictures_are_refused(run, photo, painting, broken, words):
 @pytest.mark.parametrize(
     ("content", "styles", "settings", "words"),
     [
-        (False, True, {}, "no content picture; give one, or set content_weight=0"),
-        (True, False, {}, "no style picture; give one, or set style_weight=0"),
+        (False, True, {}, "no content picture; give one, or set content_weight to 0"),
+        (True, False, {}, "no style picture; give one, or set style_weight to 0"),
         (False, False, {"content_weight": 0}, "no style picture"),
         (False, False, {"style_weight": 0}, "no content picture"),
     ],

@@ -33,7 +33,7 @@ def test_scales_and_steps_as_asked():
 @pytest.mark.parametrize("count", [4, 12])
 def test_more_scales_than_the_picture_has(count):
     with pytest.raises(
-        InputError, match=f"scales={count} would shrink this 96x64 px picture under 16 px; use fewer"
+        InputError, match=f"{count} scales would shrink this 96x64 px picture under 16 px; use fewer"
     ):
         plan(64, 96, GatysSettings(scales=count))
 

@@ -273,6 +273,22 @@ def test_a_bad_size_is_told_before_the_file_is_looked_at(size):
         read("no such file.jpg", name="content picture", size=size)
 
 
+@pytest.mark.skipif(not hasattr(os, "symlink"), reason="no links here")
+def test_a_link_to_nothing(tmp_path):
+    link = tmp_path / "broken.jpg"
+    link.symlink_to("nowhere")
+    with pytest.raises(InputError) as error:
+        read(link)
+    assert str(error.value) == f"picture {str(link)!r} is a link to what does not exist; mend or remove it."
+
+
+def test_a_name_that_was_given_is_never_suggested(tmp_path, monkeypatch):
+    """As where a file goes, or a disk fails, between two looks at it."""
+    monkeypatch.setattr(os, "listdir", lambda folder: ["photo.png"])
+    with refused(f"picture {str(tmp_path / 'photo.png')!r} does not exist; check the path."):
+        read(tmp_path / "photo.png")
+
+
 def test_files_that_cannot_be_read(tmp_path, file, monkeypatch):
     def check(path, *parts):
         with refused(f"content picture {os.fspath(path)!r} ", *parts):

@@ -231,7 +231,7 @@ def test_the_sets_own_order_does_not_matter(seen, pictures):
     ({"features": "vgg16"}, "features must be one of 'auto', 'inception_v3', 'vgg19'; received 'vgg16'; did you mean"),
     ({"inception_weights": "gone.h5"}, "There is no file of weights 'gone.h5'; check the path, or give \"imagenet\"."),
     ({"inception_weights": 3}, 'inception_weights must be "imagenet" or a path; received 3.'),
-    ({"features": "vgg19", "inception_weights": "x.h5"}, 'inception_weights are of no use to features="vgg19"; leave'),
+    ({"features": "vgg19", "inception_weights": "x.h5"}, 'inception_weights are of no use to the features vgg19; '),
     ({"inception_weights": __file__}, f"{__file__} has an unknown ending; Inception's weights are read from .h5, "),
     ({"count": 7}, "There are 6 real and 6 fake pictures, fewer than the count of 7: lower it."),
     ({"count": 1}, "count must be a whole number of at least 2; received 1."),

@@ -26,6 +26,13 @@ def test_what_cannot_work_is_said_before_any_work(source, output, painting, tmp_
     assert "cannot hold the sound" in refusal(call, source, painting, str(tmp_path / "out.webm"))
     assert "short side would be" in refusal(call, source, painting, output, size=16)
     assert "style picture 'none.jpg' does not exist" in refusal(call, source, "none.jpg", output)
+    for wrong in (None, 5, b"in.mp4"):
+        kind = type(wrong).__name__
+        said = refusal(call, wrong, painting, output)
+        assert said == f"the video must be a path (str or pathlib.Path); received {kind}."
+        said = refusal(call, source, painting, wrong)
+        assert said == f"the output must be a path (str or pathlib.Path); received {kind}."
+    assert refusal(call, source, painting, output, callback=5) == "callback must be a function; received int."
     assert stand_in.plans == [] and sorted(os.listdir(tmp_path)) == ["folder.mp4", "in.mp4"]
 
 
@@ -34,9 +41,11 @@ def test_settings_of_each_method(refusal):
     assert split_settings({}) == (MovieSettings(), None)
     movie_settings, recipe = split_settings({"method": "optimize", "steps": (9, 5), "strength": 0.5, "size": 64})
     assert (movie_settings.size, recipe.size, recipe.steps, recipe.strength) == (64, None, (9, 5), 0.5)
-    assert "steps is a setting of method='optimize'" in refusal(split_settings, {"steps": 9})
+    assert "steps is a setting of the method optimize, not of fast; " in refusal(split_settings, {"steps": 9})
     assert "later_steps is a setting" in refusal(split_settings, {"later_steps": 9})
-    assert "model is a setting of method='fast'" in refusal(split_settings, {"method": "optimize", "model": "night"})
+    assert refusal(split_settings, {"method": "optimize", "model": "night"}) == (
+        "model is a setting of the method fast, not of optimize; use that method or leave model out."
+    )
     assert "setting must be one of" in refusal(split_settings, {"method": "optimize", "init": "noise"})
     assert not {field.name for field in recipe_fields()} & {"size", "strength", "init", "precision"}
 
@@ -44,7 +53,7 @@ def test_settings_of_each_method(refusal):
 def test_frames_go_through_one_pass_whole(refusal):
     assert split_settings({"tiled": "no"})[0].tiled == "no"
     assert split_settings({"method": "optimize", "tiled": "yes"})[1].tiled == "yes"
-    assert "tiled='yes' needs method='optimize'" in refusal(split_settings, {"tiled": "yes"})
+    assert "tiled yes needs the method optimize" in refusal(split_settings, {"tiled": "yes"})
 
 
 @pytest.mark.parametrize("handle", [False, True])
@@ -59,7 +68,7 @@ def test_what_a_model_of_another_make_has_not(source, output, painting, tmp_path
         said = refusal(planned, source, style, output, method="fast", model=model, **changed)
         assert said.startswith(f"The model {model!r} takes one style picture at strength 1; codes, mixed styles and ")
     said = refusal(planned, source, painting, output, method="fast", model=model, precision="bfloat16")
-    assert said.endswith("computes in its own precision; use precision='auto'.")
+    assert said.endswith("computes in its own precision; use the precision auto.")
     plan = planned(source, [painting], output, method="fast", model=model, style_scale=0.5)
     np.testing.assert_array_equal(plan.styles[0], painting)
 

@@ -270,7 +270,7 @@ def test_bfloat16_is_near(networks, random, config, dtype):
     ({"width": 0}, "width must be a whole number from 1 to 1024; received 0."),
     ({"mapping": 1}, "mapping must be True or False; received 1."),
     ({"shared_tail": None}, "shared_tail must be True or False; received None."),
-    ({"halvings": 2}, "mapping adds features at 1/4 of the sides and so needs halvings=3; give mapping=False."),
+    ({"halvings": 2}, "mapping adds features at 1/4 of the sides and so needs 3 halvings; turn mapping off."),
 ])
 def test_shapes_that_are_none(refusal, given, sentence):
     assert refusal(DSMAPConfig, **given) == sentence

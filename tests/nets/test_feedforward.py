@@ -203,10 +203,10 @@ def test_bfloat16_paints_nearly_the_same(networks, name):
     ({"network": "papr"}, "network must be one of 'compact', 'paper', 'fast-style-transfer'; received 'papr'; did you "
      "mean 'paper'?"),
     ({"normalization": "layer"}, "normalization must be one of 'instance', 'batch'; received 'layer'."),
-    ({"widths": (4, 4, 4)}, "widths must be 4 numbers for network='compact'; received 3."),
-    ({"network": "paper", "widths": (4, 4, 4, 4)}, "widths must be 3 numbers for network='paper'; received 4."),
+    ({"widths": (4, 4, 4)}, "widths must be 4 numbers for the network compact; received 3."),
+    ({"network": "paper", "widths": (4, 4, 4, 4)}, "widths must be 3 numbers for the network paper; received 4."),
     ({"network": "fast-style-transfer", "normalization": "batch"},
-     "network='fast-style-transfer' has instance normalization only; leave the other out."),
+     "The network fast-style-transfer has instance normalization only; leave the other out."),
 ])
 def test_configs_that_do_not_work(refusal, given, sentence):
     assert refusal(FeedForwardConfig, **given) == sentence

@@ -102,7 +102,7 @@ def test_vgg16_has_its_own_graph():
     assert found["relu3_3"].shape == (1, 5, 4, 256)
     with pytest.raises(InputError, match="vgg16 has no layer 'relu3_4'"):
         vgg("relu3_4", network="vgg16", weights=weights)
-    with pytest.raises(InputError, match="weights are of vgg16, not of vgg19: give network='vgg16'"):
+    with pytest.raises(InputError, match="weights are of vgg16, not of vgg19: use the network vgg16"):
         vgg("relu3_3", weights=weights)
     with pytest.raises(InputError, match="ImageNet's VGG-19 only"):
         vgg("relu3_3", network="vgg16", weights=weights, normalized=True)
@@ -234,7 +234,7 @@ def test_dead_filters_keep_their_scale(weights, tiny, monkeypatch):
 def test_normalized_wants_the_network_that_was_measured(weights):
     arrays = weights.arrays | {"block2_conv1": (weights.arrays["block2_conv1"][0], np.ones(128, "float32"))}
     other = VGGWeights(arrays, weights.mean, "vgg19", "made up")
-    with pytest.raises(InputError, match=r"ImageNet's VGG-19 only.*normalized=False"):
+    with pytest.raises(InputError, match=r"ImageNet's VGG-19 only.*turn normalized off"):
         vgg("relu2_1", weights=other, normalized=True)
 
 

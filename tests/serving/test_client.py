@@ -130,10 +130,10 @@ def test_the_method_as_tfstyle_stylize_has_it(client, engine, photo, painting, r
     there = "there are steps, content_weight, style_weight, tv_weight, model, color, color_when, photoreal."
     for name, value in (("strength", 0.5), ("history", 4)):
         assert refusal(client.stylize, photo, painting, "optimize", **{name: value}) == (
-            f"{name} is no setting of method='optimize' on a server; {there}"
+            f"{name} is no setting of the method optimize on a server; {there}"
         )
-    assert refusal(client.stylize, photo, painting, steps=4).startswith("steps is no setting of method='fast' on a ser")
-    assert refusal(client.stylize, photo, painting, tiled="yes").startswith("tiled is no setting of method='fast' on ")
+    assert refusal(client.stylize, photo, painting, steps=4).startswith("steps is no setting of the method fast on ")
+    assert refusal(client.stylize, photo, painting, tiled="yes").startswith("tiled is no setting of the method fast ")
     assert refusal(client.stylize, photo, painting, "optimize", weights=[1]).startswith("weights are for several ")
 
 

@@ -54,6 +54,6 @@ def test_masks_and_light_by_files_too(client, engine, photo, painting):
 
 def test_a_code_cannot_be_recolored(client, photo, painting):
     code = client.style_code(painting, 40)
-    with pytest.raises(InputError, match="color_when='before' recolors style pictures"):
+    with pytest.raises(InputError, match="color_when before recolors style pictures"):
         client.stylize(photo, code, color="match", color_when="before")
     assert client.stylize(photo, code, color="match", size=None).size == (61, 45)

@@ -60,7 +60,7 @@ def test_precision_under_jax(jax, platform, told, wins):
     if wins:
         assert devices.convolutions("bfloat16") == "bfloat16"
     else:
-        with pytest.raises(InputError, match="^precision='bfloat16' would be slower than float32 on this device; "):
+        with pytest.raises(InputError, match="^The precision bfloat16 would be slower than float32 on this device; "):
             devices.convolutions("bfloat16")
 
 

@@ -172,8 +172,8 @@ def test_default_is_the_shipped_network_under_the_painting_s_code(painting):
 def test_a_network_of_another_shape_starts_at_random(config, refusal):
     assert feedforward._start(config, None, None) is None
     assert refusal(feedforward._start, config, None, "default") == (
-        "init='default' needs a network of the shipped one's shape; leave network, widths, blocks and normalization as "
-        "they are, or give init='random'."
+        "The init default needs a network of the shipped one's shape; leave network, widths, blocks and normalization "
+        "as they are, or use the init random."
     )
 
 

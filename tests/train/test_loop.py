@@ -292,7 +292,7 @@ def test_a_term_that_is_not_finite_stops_the_run(line_model, line_batches, tmp_p
         train(line_model(), line_batches, PACE, tmp_path)
     path = tmp_path / "checkpoint.npz"
     assert str(error.value) == (
-        f"The term small is no longer finite at step 7; begin in another workdir with init={path} and a lower "
+        f"The term small is no longer finite at step 7; begin in another workdir with the init {path} and a lower "
         "learning_rate."
     )
     with np.load(path) as file:

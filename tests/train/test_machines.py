@@ -24,7 +24,7 @@ def test_who_trains_alone():
     assert Machines("auto", process=3).several
 
 
-ALL = "Several processes need coordinator, processes and process, each of them, or coordinator auto."
+ALL = "To train in several processes, give all of coordinator, processes and process, or coordinator auto."
 
 
 @pytest.mark.parametrize("changed, sentence", [

@@ -76,10 +76,10 @@ def test_choices_are_those_of_the_network():
     ({"style_sizes": ()}, "style_sizes must be at least one number, none under style_crop (224)."),
     ({"augment": 1.5}, "augment must be a number from 0 to 1; received 1.5."),
     ({"predictor": "inception_v3", "measure_styles": True},
-     "measure_styles needs predictor='vgg19', since inception_v3 has to see the paintings; leave it out."),
+     "measure_styles needs the predictor vgg19, since inception_v3 has to see the paintings; leave it out."),
     ({"predictor": "inception_v3", "style_crop": 74},
-     "style_crop must be at least 75 for predictor='inception_v3'; received 74."),
-    ({"imagenet": True}, "imagenet needs predictor='inception_v3'; give that too, or leave imagenet out."),
+     "style_crop must be at least 75 for the predictor inception_v3; received 74."),
+    ({"imagenet": True}, "imagenet needs the predictor inception_v3; use that too, or leave imagenet out."),
 ])
 def test_settings_that_do_not_fit_together(given, sentence):
     with pytest.raises(InputError) as error:
@@ -133,12 +133,12 @@ def test_layers_that_are_left_out_are_ours_or_the_paper_s():
     (StyleSettings, {"crop": 512}, "photo_side (400) is under crop (512), so that photographs would be reduced and "
      "enlarged again; raise it, best to one and a half crops."),
     (StyleSettings, {"network": "paper", "crop": 32},
-     "crop must be at least 41 for network='paper' with 5 blocks, which reflects 40 px; received 32."),
+     "crop must be at least 41 for the network paper with 5 blocks, which reflects 40 px; received 32."),
     (StyleSettings, {"style_size": 31}, "style_size must be a whole number from 32 to 4096; received 31."),
     (SuperResSettings, {"factor": 2}, "factor must be 4 or 8; received 2."),
     (SuperResSettings, {"crop": 100}, "crop must be a multiple of 16; received 100."),
     (SuperResSettings, {"factor": 8, "crop": 32},
-     "crop must be at least 40 for factor=8, so that 5 small pixels are left; received 32."),
+     "crop must be at least 40 for the factor 8, so that 5 small pixels are left; received 32."),
     (SuperResSettings, {"photo_side": 200}, "photo_side (200) is under crop (288), so that photographs would be "
      "reduced and enlarged again; raise it, best to one and a half crops."),
     (SuperResSettings, {"feature_weight": 0},

@@ -60,7 +60,7 @@ def test_parts_that_are_left_out_take_their_losses_along():
     ({"style_weight": -1.0}, "style_weight must be a number of at least 0; received -1.0."),
     ({"image_weight": float("nan")}, "image_weight must be a number of at least 0; received nan."),
     ({"halvings": 4}, "halvings must be a whole number from 2 to 3; received 4."),
-    ({"halvings": 2}, "halvings=2 needs mapping=False; give that too, or leave halvings out."),
+    ({"halvings": 2}, "2 halvings need mapping turned off; do that too, or leave halvings out."),
     ({"mapping": False, "mapped_weight": 1.0}, "mapped_weight is for networks with mapping; leave one of the two out."),
     ({"method": "munit", "mapped_weight": 1.0},
      "mapped_weight is for networks with mapping; leave one of the two out."),

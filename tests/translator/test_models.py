@@ -34,9 +34,9 @@ def test_a_picture_that_does_not_fit_is_refused(engine, monkeypatch, stand_ins, 
     stand_ins(pytest.fail, pytest.fail)
     large = np.zeros((2000, 2400, 3), np.uint8)
     said = refusal(engine.translate, large, size=None)
-    assert said.startswith("A 2400x2000 px picture needs about 1.9 GiB of memory and 1.0 GiB are free; use size=")
+    assert said.startswith("A 2400x2000 px picture needs about 1.9 GiB of memory and 1.0 GiB are free; use the size ")
     assert refusal(engine.translate_batch, np.zeros((1, 2000, 2400, 3), np.float32), np.zeros(8, "f")) == said
-    assert "; use style_size=" in refusal(engine.style_code, large, style_size=2400)
+    assert "; use the style_size " in refusal(engine.style_code, large, style_size=2400)
 
 
 def test_bfloat16_is_close_to_float32(models, monkeypatch, photo, engine):
@@ -62,7 +62,7 @@ def test_precisions(configs, models, monkeypatch, wins, asked, dtype):
 
 def test_bfloat16_where_it_would_be_emulated(models, monkeypatch, refusal):
     monkeypatch.setattr("tfstyle.machine.bfloat16_wins", lambda: (False, "a test says so"))
-    assert "use precision='auto'" in refusal(tfstyle.Translator, models["dsmap"], precision="bfloat16")
+    assert "use the precision auto" in refusal(tfstyle.Translator, models["dsmap"], precision="bfloat16")
 
 
 def test_another_backend_is_said_so(models, monkeypatch, refusal):
@@ -155,7 +155,7 @@ def test_a_saved_model_translates_as_the_file_in_its_direction(engine, saved_mod
 
 def test_what_a_saved_model_refuses(saved_model, photo, monkeypatch, refusal):
     other, name = tfstyle.Translator(saved_model), repr(str(saved_model))
-    said = f"The model {name} translates b2a, not a2b; give direction='b2a' or another model."
+    said = f"The model {name} translates b2a, not a2b; use the direction b2a or another model."
     assert refusal(other.translate, photo) == refusal(other.translate_batch, photo[None], np.zeros(8)) == said
     said_of_styles = f"The model {name} looks at pictures of domain 'a' alone; give one."
     assert refusal(other.style_code, photo) == said_of_styles
@@ -164,7 +164,7 @@ def test_what_a_saved_model_refuses(saved_model, photo, monkeypatch, refusal):
     )
     monkeypatch.setattr("tfstyle.translator.loaded", pytest.fail)
     assert refusal(tfstyle.translate, photo, model=saved_model) == said
-    said = f"The model {name} computes in its own precision; use precision='auto'."
+    said = f"The model {name} computes in its own precision; use the precision auto."
     assert refusal(tfstyle.Translator, saved_model, precision="bfloat16") == said
 
 

@@ -170,12 +170,13 @@ def _tell_of_room(ray, settings):
     machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     if not any(all(machine.get(name, 0) >= count for name, count in wanted.items()) for machine in machines):
         needs = " and ".join(f"{count:g} {name}" for name, count in wanted.items())
-        print(f"tfstyle: no machine of the cluster has {needs} for an actor; waiting for one that has.", file=sys.stderr)
+        told = f"tfstyle: no machine of the cluster has {needs} for an actor; waiting for one that has."
+        print(told, file=sys.stderr)
 
 
 @contextlib.contextmanager
 def _own_sigterm():
-    """Whoever handled SIGTERM does so again: Ray takes it, and so does the C++ below it, which ends by a stack trace."""
+    """Whoever handled SIGTERM does so again: Ray takes it, and the C++ below it, which ends by a stack trace."""
     before = signal.getsignal(signal.SIGTERM)
     try:
         yield
@@ -201,7 +202,7 @@ def _join(ray, address):
             if from_server and left:
                 continue
             if address == "auto" and isinstance(error, ConnectionError):
-                raise InputError("No Ray cluster runs on this machine; start one, or name its address.") from None
+                raise InputError("No Ray cluster runs on this machine; start one, or name its address.") from error
             why = str(error).strip().splitlines()[-1] if from_server else " ".join(str(error).split())
             raise InputError(f"There is no Ray cluster at {address} to work with: {why.rstrip('.')}.") from error
 
@@ -223,6 +224,9 @@ def _no_news():
 @contextlib.contextmanager
 def _mute():
     """Nothing comes to stderr meanwhile, whoever writes it; errors come as exceptions."""
+    if sys.stderr is None:  # no console
+        yield
+        return
     sys.stderr.flush()
     real, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)

@@ -17,7 +17,7 @@ from tfstyle.batch.manifest import DONE, FAILED, check_same, keeping, read_manif
 from tfstyle.batch.plan import Plan, planned_batch
 from tfstyle.batch.settings import RaySettings
 from tfstyle.batch.worker import Order, lines_painter, versions
-from tfstyle.checks import InputError, check_choice
+from tfstyle.checks import InputError, check_callback, check_choice
 from tfstyle.folder import FolderResult, Painting, checked_painting
 from tfstyle.folder_plan import FORMATS, make_folders
 from tfstyle.version import __version__
@@ -85,6 +85,7 @@ def stylize_batch(pattern, style, output, *, ray_address=None, callback=None, **
         InputError: no picture, no cluster, an output that cannot be written or holds pictures of another style or
             setting, a style or setting that does not work.
     """
+    check_callback(callback)
     return paint_batch(prepared_batch(pattern, style, output, ray_address=ray_address, **options), callback)
 
 

@@ -40,9 +40,9 @@ def prepared(content, styles, settings, style_weights=None, masks=None):
     if content is None and settings.strength < 1:
         raise InputError("There is no content picture to keep, as strength below 1 does; give one, or leave it at 1.")
     if content is None and settings.content_weight:
-        raise InputError("There is no content picture; give one, or set content_weight=0 to synthesize a texture.")
+        raise InputError("There is no content picture; give one, or set content_weight to 0 to synthesize a texture.")
     if not styles and settings.style_weight:
-        raise InputError("There is no style picture; give one, or set style_weight=0 to reconstruct the content.")
+        raise InputError("There is no style picture; give one, or set style_weight to 0 to reconstruct the content.")
     if content is None and not styles:
         raise InputError("There is neither a content nor a style picture; give at least one.")
     if content is not None:

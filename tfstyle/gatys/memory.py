@@ -71,16 +71,16 @@ def check_fits(height, width, settings, dtype, regions=0):
     remedies = []
     for side in range(max(height, width) // 16 * 16, LEAST_SIDE - 1, -16):
         if _arranged(*fitted_shape(height, width, side), settings, dtype, regions, have)[1] <= have:
-            remedies.append(f"use size={side}")
+            remedies.append(f"use the size {side}")
             break
     if settings.tiled == "no" and settings.style_statistic == "gram":
         loose = dataclasses.replace(settings, tiled="auto")
         if _arranged(height, width, loose, dtype, regions, have)[1] <= have:
-            remedies.append("use tiled='auto'")
+            remedies.append("use tiled auto")
     if dtype == "float32" and bfloat16_wins()[0]:
-        remedies.append("use precision='bfloat16'")
+        remedies.append("use the precision bfloat16")
     elif settings.optimizer == "lbfgs":
-        remedies.append("use optimizer='adam'")
+        remedies.append("use the optimizer adam")
     raise InputError(
         f"A {width}x{height} px picture needs about {need / 2**30:.1f} GiB of memory"
         f"{'' if found is None else ' even strip by strip'} and {have / 2**30:.1f} GiB are free; "

@@ -32,7 +32,7 @@ def plan(height, width, settings):
             count += 1
     elif min(shape(count - 1)) < LEAST_SIDE:
         raise InputError(
-            f"scales={count} would shrink this {width}x{height} px picture under {LEAST_SIDE} px; use fewer scales."
+            f"{count} scales would shrink this {width}x{height} px picture under {LEAST_SIDE} px; use fewer scales."
         )
     steps = [settings.steps[min(i, len(settings.steps) - 1)] for i in range(count)]
     return [(*shape(count - 1 - i), steps[i]) for i in range(count)]

@@ -32,7 +32,9 @@ def check_shares(shares, count, shape, settings):
     if shares is None:
         return None
     if settings.style_statistic != "gram":
-        raise InputError(f"masks need style_statistic='gram'; received {settings.style_statistic!r}.")
+        raise InputError(
+            f"masks need the style_statistic gram; received {settings.style_statistic!r}; use that or leave masks out."
+        )
     shares, wanted = np.asarray(shares, np.float32), (count, *shape)
     if shares.shape != wanted:
         raise InputError(

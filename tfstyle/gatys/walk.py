@@ -65,7 +65,7 @@ class Walk:
             picture = wanted.get(self.settings.init) if start is None else start
             if picture is None:
                 init = self.settings.init
-                raise InputError(f"There is no picture to start from with init={init!r}; use init='noise'.")
+                raise InputError(f"There is no {init} picture to start from; use the init noise.")
             picture = resize(picture, (height, width))
         return tf.constant(picture[None], tf.float32)
 
@@ -146,7 +146,7 @@ class Walk:
             picture = resize(picture, self.scales[-1][:2])
         if not np.isfinite(picture).all():
             raise NonFiniteError(
-                "The last step left no finite picture; try precision='float32' or a smaller learning_rate."
+                "The last step left no finite picture; try the precision float32 or a smaller learning_rate."
             )
         # Two networks, the optimiser's memory and this scale's targets would not all fit into the least memory.
         self.state = self.gradient = self.measured = self.objective = None
@@ -208,5 +208,5 @@ class Walk:
         height, width, _ = self.scales[self.scale]
         raise NonFiniteError(
             f"{bad[0] if bad else 'The gradient'} became infinite or not a number at step {self.step + 1} of the "
-            f"{width}x{height} px scale; try precision='float32', a smaller learning_rate or a smaller weight."
+            f"{width}x{height} px scale; try the precision float32, a smaller learning_rate or a smaller weight."
         )

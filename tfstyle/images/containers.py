@@ -62,7 +62,7 @@ def check_container(path, clip, codec):
     """
     ending = _ending(path)
     if not _holds(ending, None, codec):
-        raise InputError(f"output {os.fsdecode(path)!r}: {ending} cannot hold {codec}; use .mkv, or codec='auto'.")
+        raise InputError(f"output {os.fsdecode(path)!r}: {ending} cannot hold {codec}; use .mkv, or the codec auto.")
     if not _holds(ending, clip.path, codec):
         able = [other for other in (".mp4", ".mov", ".mkv") if other != ending and _holds(other, clip.path, codec)]
         use = f"name the output {' or '.join(able)}" if able else "take the sound out of the video first"

@@ -114,11 +114,14 @@ def _open(path, label):
         if stat.S_ISREG(status.st_mode) and status.st_size:
             return open(path, "rb")
     except (FileNotFoundError, NotADirectoryError) as error:
+        if os.path.islink(path):
+            raise InputError(f"{label} is a link to what does not exist; mend or remove it.") from error
         near = None
         with contextlib.suppress(OSError):
-            beside = os.listdir(os.path.dirname(path) or ".")[:1000]
+            given = os.path.basename(path)
+            beside = [name for name in os.listdir(os.path.dirname(path) or ".")[:1000] if name != given]
             stems = {os.path.splitext(name)[0]: name for name in beside}  # any two names with one ending look alike
-            near = stems.get(closest(os.path.splitext(os.path.basename(path))[0], stems))
+            near = stems.get(closest(os.path.splitext(given)[0], stems))
         hint = f"did you mean {near!r}?" if near else "check the path."
         raise InputError(f"{label} does not exist; {hint}") from error
     except PermissionError as error:

@@ -64,7 +64,7 @@ def check_shape(height, width, size=None, *, name="picture", least=LEAST_SIDE):
     if limit is not None and math.prod(shape) > max(limit, height * width):
         raise InputError(
             f"{name} would be {shape[1]}x{shape[0]} px at size {size}, over the limit of {limit} pixels; "
-            "use a smaller size or raise PIL.Image.MAX_IMAGE_PIXELS."
+            "use a smaller size."
         )
     return shape
 

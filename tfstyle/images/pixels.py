@@ -96,10 +96,8 @@ def decoded(image, label, size=None, least=LEAST_SIDE):
 
 
 def _too_many_pixels(label):
-    return InputError(
-        f"{label} has more than the limit of {Image.MAX_IMAGE_PIXELS} pixels; make it smaller, or raise "
-        "PIL.Image.MAX_IMAGE_PIXELS if you trust it."
-    )
+    # Nothing of how to raise the limit: no flag does, and the visitors of a page shall not.
+    return InputError(f"{label} has more than the limit of {Image.MAX_IMAGE_PIXELS} pixels; make it smaller first.")
 
 
 def _upright(image):

@@ -146,7 +146,7 @@ def check_features(features="auto", inception_weights="imagenet"):
         raise InputError(f'inception_weights must be "imagenet" or a path; received {inception_weights!r}.')
     if features == "vgg19":
         if inception_weights != "imagenet":
-            raise InputError('inception_weights are of no use to features="vgg19"; leave them out.')
+            raise InputError("inception_weights are of no use to the features vgg19; leave them out.")
         return None
     path = os.fspath(inception_weights)
     if path == "imagenet":
@@ -263,7 +263,7 @@ def _inception(path):
     except Exception as error:  # whatever the network, the disk or a file of another kind gives rise to
         raise InputError(
             "Keras could not fetch the ImageNet weights of inception_v3: check the network connection, or give "
-            'a file, or features="vgg19".' if path is None else
+            "a file, or use the features vgg19." if path is None else
             f"{path} cannot be read as weights of inception_v3 without its top ({type(error).__name__}): it is damaged "
             "or of another kind, so give another file."
         ) from error

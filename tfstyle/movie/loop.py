@@ -15,6 +15,7 @@ import numpy as np
 
 from tfstyle import images
 from tfstyle.atomic import replaced
+from tfstyle.checks import check_callback
 from tfstyle.images.containers import exact_times, joined, piece
 from tfstyle.images.flow import flow, steadied, trust, visible, warped
 from tfstyle.images.frames import Frame, cut_off, frames_of
@@ -98,6 +99,7 @@ def stylize_video(source, style, output, *, method="fast", weights=None, callbac
             disk, in one sentence.
         NonFiniteError: the optimization diverged.
     """
+    check_callback(callback)
     return paint_plan(planned(source, style, output, method=method, weights=weights, **settings), callback)
 
 

@@ -62,6 +62,9 @@ def planned(source, style, output, *, weights=None, **settings):
         InputError: as `stylize_video`.
     """
     settings, recipe = split_settings(settings)
+    for name, path in (("the video", source), ("the output", output)):
+        if not isinstance(path, (str, os.PathLike)):
+            raise InputError(f"{name} must be a path (str or pathlib.Path); received {type(path).__name__}.")
     check_av()
     check_opencv()
     codec = codec_for(output, settings.codec)
@@ -101,10 +104,10 @@ def _check_foreign(settings, count, coded):
     if count > 1 or coded or settings.strength < 1:
         raise InputError(
             f"The model {settings.model!r} takes one style picture at strength 1; codes, mixed styles and other "
-            'strengths need a network of tfstyle, such as model="default".'
+            "strengths need a network of tfstyle, such as the model default."
         )
     if settings.precision == "bfloat16":
-        raise InputError(f"The model {settings.model!r} computes in its own precision; use precision='auto'.")
+        raise InputError(f"The model {settings.model!r} computes in its own precision; use the precision auto.")
 
 
 def identity(plan):

@@ -81,12 +81,18 @@ def split_settings(settings):
     if movie.method == "fast" and "later_steps" in settings:
         only.append("later_steps")
     if movie.method == "fast" and only:
-        raise InputError(f"{only[0]} is a setting of method='optimize', not of 'fast'; give that or leave it out.")
+        raise _of_another_method(only[0], "optimize", "fast")
     if movie.method == "fast" and movie.tiled == "yes":
-        raise InputError("tiled='yes' needs method='optimize', as frames go through 'fast' whole; leave tiled out.")
+        raise InputError("tiled yes needs the method optimize, as fast takes every frame whole; leave tiled out.")
     if movie.method == "fast":
         return movie, None
     if movie.model != Controls.model:
-        raise InputError("model is a setting of method='fast', not of 'optimize'; give that or leave it out.")
+        raise _of_another_method("model", "fast", "optimize")
     shared = {name: getattr(movie, name) for name in ("strength", "style_scale", "style_size", "tiled", "precision")}
     return movie, GatysSettings(**shared, **{name: settings[name] for name in only}, size=None)
+
+
+def _of_another_method(name, theirs, ours):
+    return InputError(
+        f"{name} is a setting of the method {theirs}, not of {ours}; use that method or leave {name} out."
+    )

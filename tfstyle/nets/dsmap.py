@@ -63,7 +63,7 @@ class DSMAPConfig:
             if not isinstance(getattr(self, name), bool):
                 raise InputError(f"{name} must be True or False; received {getattr(self, name)!r}.")
         if self.mapping and self.halvings != 3:
-            raise InputError("mapping adds features at 1/4 of the sides and so needs halvings=3; give mapping=False.")
+            raise InputError("mapping adds features at 1/4 of the sides and so needs 3 halvings; turn mapping off.")
 
     @property
     def channels(self):

@@ -52,13 +52,13 @@ class FeedForwardConfig:
         object.__setattr__(self, "blocks", blocks if self.blocks is None else self.blocks)
         if len(self.widths) != len(widths):
             raise InputError(
-                f"widths must be {len(widths)} numbers for network={self.network!r}; received {len(self.widths)}."
+                f"widths must be {len(widths)} numbers for the network {self.network}; received {len(self.widths)}."
             )
         for width in self.widths:
             check_number("widths", width, 1, 4096, integer=True)
         check_number("blocks", self.blocks, 1, 64, integer=True)
         if self.network == "fast-style-transfer" and self.normalization != "instance":
-            raise InputError("network='fast-style-transfer' has instance normalization only; leave the other out.")
+            raise InputError("The network fast-style-transfer has instance normalization only; leave the other out.")
 
     @property
     def least_side(self):

@@ -86,7 +86,7 @@ def vgg(layers, *, network="vgg19", weights="default", pooling="max", normalized
     values = weights if isinstance(weights, VGGWeights) else load(weights, network)
     if values.network != network:
         owner = values.network
-        raise InputError(f"These weights are of {owner}, not of {network}: give network={owner!r}.")
+        raise InputError(f"These weights are of {owner}, not of {network}: use the network {owner}.")
     arrays = _normalized(values) if normalized else values.arrays
 
     border = None if padding == "zero" else padding
@@ -197,7 +197,7 @@ def _normalized(weights):
     ):
         raise InputError(
             "The normalized network exists for ImageNet's VGG-19 only, whose mean activations are known: "
-            'give normalized=False, or network="vgg19" and weights="default".'
+            "turn normalized off, or use the network vgg19 and its weights default."
         )
     means = mean_activations()
     arrays, before = {}, np.ones(3, "float32")

@@ -88,7 +88,7 @@ def known(settings, names, method):
     """The settings, refused where one is not among the names."""
     for name in settings:
         if name not in names:
-            raise InputError(f"{name} is no setting of method={method!r} on a server; there are {', '.join(names)}.")
+            raise InputError(f"{name} is no setting of the method {method} on a server; there are {', '.join(names)}.")
     return settings
 
 

@@ -42,7 +42,7 @@ def convolutions(precision):
         return resolve(precision)
     wins = keras.backend.backend() == "jax" and _jax_bfloat16()
     if precision == "bfloat16" and not wins:
-        raise InputError("precision='bfloat16' would be slower than float32 on this device; use precision='auto'.")
+        raise InputError("The precision bfloat16 would be slower than float32 on this device; use the precision auto.")
     return "bfloat16" if wins else "float32"
 
 

@@ -148,8 +148,8 @@ def _start(config, painting, init):
     """The function that assigns the weights that a new run starts from, or None for random ones."""
     if init == "default" and config != FeedForwardConfig():
         raise InputError(
-            "init='default' needs a network of the shipped one's shape; leave network, widths, blocks and "
-            "normalization as they are, or give init='random'."
+            "The init default needs a network of the shipped one's shape; leave network, widths, blocks and "
+            "normalization as they are, or use the init random."
         )
     if init in (None, "default") and config == FeedForwardConfig():
         return functools.partial(_under_code, painting=painting)

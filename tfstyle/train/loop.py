@@ -210,7 +210,7 @@ def _check_finite(values, step, path):
 
 
 def _diverged(what, step, path):
-    begin = f"with init={path} and a lower learning_rate" if path.exists() else "with a lower learning_rate"
+    begin = f"with the init {path} and a lower learning_rate" if path.exists() else "with a lower learning_rate"
     return f"The {what} is no longer finite at step {step}; begin in another workdir {begin}."
 
 

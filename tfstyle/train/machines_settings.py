@@ -39,7 +39,7 @@ class Machines:
         given = [value is not None for value in (self.coordinator, self.processes, self.process)]
         if any(given) and not all(given):
             raise InputError(
-                "Several processes need coordinator, processes and process, each of them, or coordinator auto."
+                "To train in several processes, give all of coordinator, processes and process, or coordinator auto."
             )
         if not any(given):
             return

@@ -97,7 +97,7 @@ class StyleSettings:
         paper, blocks = self.network == "paper", self.blocks or 5
         if paper and self.crop <= 8 * blocks:
             raise InputError(
-                f"crop must be at least {8 * blocks + 1} for network='paper' with {blocks} blocks, which reflects "
+                f"crop must be at least {8 * blocks + 1} for the network paper with {blocks} blocks, which reflects "
                 f"{8 * blocks} px; received {self.crop}."
             )
         if self.content_layer is None:
@@ -164,8 +164,8 @@ class SuperResSettings:
         check_crop(self.crop, self.photo_side)
         if self.crop < 5 * self.factor:
             raise InputError(
-                f"crop must be at least {5 * self.factor} for factor={self.factor}, so that 5 small pixels are left; "
-                f"received {self.crop}."
+                f"crop must be at least {5 * self.factor} for the factor {self.factor}, so that 5 small pixels are "
+                f"left; received {self.crop}."
             )
         if not self.feature_layers:
             raise InputError("feature_layers is empty; name one or more, such as relu2_2.")

@@ -138,16 +138,16 @@ class ArbitrarySettings:
         if self.predictor == "inception_v3":
             self._check_inception()
         elif self.imagenet:
-            raise InputError("imagenet needs predictor='inception_v3'; give that too, or leave imagenet out.")
+            raise InputError("imagenet needs the predictor inception_v3; use that too, or leave imagenet out.")
 
     def _check_inception(self):
         if self.measure_styles:
             raise InputError(
-                "measure_styles needs predictor='vgg19', since inception_v3 has to see the paintings; leave it out."
+                "measure_styles needs the predictor vgg19, since inception_v3 has to see the paintings; leave it out."
             )
         if self.style_crop < INCEPTION_SIDE:
             raise InputError(
-                f"style_crop must be at least {INCEPTION_SIDE} for predictor='inception_v3'; "
+                f"style_crop must be at least {INCEPTION_SIDE} for the predictor inception_v3; "
                 f"received {self.style_crop}."
             )
         object.__setattr__(self, "measure_styles", False)

@@ -150,7 +150,7 @@ class DSMAPSettings:
                 f"short_side ({self.short_side}) is under crop ({self.crop}), so that no crop fits; raise it."
             )
         if self.mapping and self.halvings != 3:
-            raise InputError("halvings=2 needs mapping=False; give that too, or leave halvings out.")
+            raise InputError("2 halvings need mapping turned off; do that too, or leave halvings out.")
         if self.mapped_weight and not self.mapping:
             raise InputError("mapped_weight is for networks with mapping; leave one of the two out.")
 

@@ -151,7 +151,7 @@ def _named(form):
 
 def _load_default(network):
     if network != "vgg19":
-        raise InputError(f'No {network} weights are shipped: give weights="imagenet" or the path of a file.')
+        raise InputError(f"No {network} weights are shipped: give imagenet or a file's path as the network's weights.")
     content, digest = shipped(DEFAULT)
     arrays = _checked(_read_npz(content), network, DEFAULT)
     return VGGWeights(arrays, np.array(MEAN_RGB, "float32"), network, DEFAULT, digest)
@@ -183,7 +183,7 @@ def _download(network):
     try:
         model = build(weights="imagenet", include_top=False)
     except Exception as error:  # whatever the network, the disk or a wrong hash gives rise to
-        default = ', or weights="default"' if network == "vgg19" else ""
+        default = ", or the weights default" if network == "vgg19" else ""
         raise InputError(
             f"Keras could not fetch the ImageNet weights of {network}: check the network connection and try "
             f"again, or give the path of a file{default}."
@@ -203,7 +203,7 @@ def _path(name):
     path = pathlib.Path(name)
     if not path.is_file():
         near = closest(name, ("default", "imagenet"))
-        hint = f"; did you mean {near!r}?" if near else '; weights may also be "default" or "imagenet".'
+        hint = f"; did you mean {near!r}?" if near else "; the network's weights may also be default or imagenet."
         raise InputError(f"{path} is a folder, not a file of weights." if path.is_dir() else
                          f"There is no file of weights {str(path)!r}{hint}")
     if path.suffix.lower() not in READERS:
@@ -263,7 +263,7 @@ def _checked(found, network, source):
     named = _by_keras_name(found, network)
     other = {"vgg16": "vgg19", "vgg19": "vgg16"}[network]
     if named.keys() == convolutions(other).keys():
-        raise InputError(f"{source} holds {other}, not {network}: give network={other!r} or another file.")
+        raise InputError(f"{source} holds {other}, not {network}: use the network {other} or another file.")
     arrays = {}
     for layer, (before, width) in convolutions(network).items():
         for part, shape in (("kernel", (3, 3, before, width)), ("bias", (width,))):

@@ -39,7 +39,7 @@ PLAIN = ("optimize", "photo.png", "paint.png", "-o", "out.png", "--size", "64")
      "--init 'contents' is neither content, style, noise nor the path of a picture or"),
     (["--network-weights", "gone.npz"], "There is no file of weights 'gone.npz'; "),
     (["--network", "vgg16"], "No vgg16 weights are shipped"),
-    (["--scales", "4"], "scales=4 would shrink this 64x48 px picture under 16 px; use fewer scales."),
+    (["--scales", "4"], "4 scales would shrink this 64x48 px picture under 16 px; use fewer scales."),
     (["--style-layer-weights", "1,2"],
      "style_layer_weights must have one number for each of the 5 style layers"),
     (["--content-weight", "0", "--style-weight", "0"], "content_weight and style_weight are both 0"),
