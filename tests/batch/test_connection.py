@@ -64,11 +64,15 @@ def test_what_an_actor_has_done_before_it_refuses_is_told(refusal, monkeypatch):
 @pytest.mark.parametrize(("cpus", "gpus", "needs"), [
     (2, 0, None), (0.5, 0, None), (3, 0, "3 CPU"), (1, 0.5, "1 CPU and 0.5 GPU"),
 ])
-def test_what_is_waited_for_is_told(capsys, cpus, gpus, needs):
+def test_what_is_waited_for_is_told(refusal, capsys, cpus, gpus, needs):
     machines = [{"Alive": True, "Resources": {"CPU": 2.0}}, {"Alive": False, "Resources": {"CPU": 64.0, "GPU": 1.0}}]
-    cluster._tell_of_room(types.SimpleNamespace(nodes=lambda: machines), RaySettings(cpus=cpus, gpus=gpus))
+    one, settings = types.SimpleNamespace(nodes=lambda: machines), RaySettings(cpus=cpus, gpus=gpus)
+    cluster._check_nodes(one, settings, is_all=False)
     told = f"tfstyle: no machine of the cluster has {needs} for an actor; waiting for one that has.\n"
     assert capsys.readouterr().err == (told if needs else "")
+    if needs:
+        alone = f"This machine has not the {needs} that an actor is to have; lower cpus or gpus."
+        assert refusal(cluster._check_nodes, one, settings, is_all=True) == alone
 
 
 def test_a_cluster_of_this_machine_needs_its_cores(refusal):

@@ -26,6 +26,7 @@ def run(style="paint.png", output="out", **options):
     ({"stregth": 1}, "setting must be one of "),
     ({"actors": (3, 2)}, "actors must be one number, or the fewest and the most; received '3,2'."),
     ({"callback": 5}, "callback must be a function; received int."),
+    ({"gpus": 1.5}, "gpus must be a whole number, or a part of one; received 1.5."),
     ({"actors": ()}, "actors must be one number, or the fewest and the most; received ''."),
     ({"actors": 0}, "actors must be a whole number of at least 1; received 0."),
     ({"cpus": 0}, "cpus must be a number from 0.01 to 1024; received 0."),

@@ -1,11 +1,14 @@
 """What all verbs tell, and that with --json it is one document whatever happens."""
 
 import argparse
+import copy
 import io
 import json
 import math
+import os
 import pathlib
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -141,6 +144,32 @@ def test_stdout_is_given_back(ran):
     before = sys.stdout
     ran(lambda args: 0)
     assert sys.stdout is before
+
+
+def test_runs_in_threads_leave_stdout_as_it_was(monkeypatch):
+    before, meet = sys.stdout, threading.Barrier(4)
+    monkeypatch.setattr(doctor, "run", lambda args: meet.wait(60) and 0)
+    threads = [threading.Thread(target=main, args=[["doctor"]]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sys.stdout is before
+
+
+def test_a_stream_of_the_callers_is_left_alone(tmp_path):
+    open_ = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    for _ in range(5):
+        manners.mute(io.StringIO())
+    assert not open_ or len(os.listdir("/proc/self/fd")) == open_
+    with open(tmp_path / "told.txt", "w") as file:
+        manners.mute(file)
+        file.write("still there")
+    assert (tmp_path / "told.txt").read_text() == "still there"
+
+
+def test_stdout_can_be_copied():
+    assert copy.copy(manners.Stdout(io.StringIO())).getvalue() == ""
 
 
 def test_a_sentence_that_nobody_takes(monkeypatch):

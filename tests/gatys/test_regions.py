@@ -192,6 +192,6 @@ def test_what_masks_do_not_go_with(refusal, photo, painting):
     said = refusal(optimize, photo, [painting], recipe, masks=masks, style_weights=[1])
     assert said.startswith("weights and masks both say")
     said = refusal(optimize, photo, [painting], GatysSettings(size=48, style_statistic="moments"), masks=masks)
-    assert said == "masks need the style_statistic gram; received 'moments'; use that or leave masks out."
+    assert said == "masks need the style_statistic gram; received 'moments'; use gram or leave masks out."
     said = refusal(optimize, None, [painting], GatysSettings(size=48, content_weight=0, init="noise"), masks=masks)
     assert said.startswith("masks say where on the content picture")

@@ -211,6 +211,6 @@ def test_a_resumed_run_keeps_its_strips(tiny_vgg, monkeypatch, tmp_path, photo, 
 
 def test_strips_need_gram_matrices(refusal):
     said = refusal(GatysSettings, tiled="yes", style_statistic="mmd")
-    assert said == "tiled yes needs the style_statistic gram; received 'mmd'; use that or tiled auto."
+    assert said == "tiled yes needs the style_statistic gram; received 'mmd'; use gram or tiled auto."
     for tiled in ("auto", "no"):
         GatysSettings(tiled=tiled, style_statistic="mmd")

@@ -280,7 +280,8 @@ def test_weights_start_from_the_seed_and_each_from_its_own():
     """An initializer that layers share repeats its values, and its seed is as old as the module."""
     def kernels(seed):
         keras.utils.set_random_seed(seed)
-        return [keras.ops.convert_to_numpy(v) for v in dsmap(DSMAPConfig(width=2, style=3, hidden=4, blocks=2)).variables if v.path.endswith("kernel")]
+        made = dsmap(DSMAPConfig(width=2, style=3, hidden=4, blocks=2))
+        return [keras.ops.convert_to_numpy(v) for v in made.variables if v.path.endswith("kernel")]
 
     first, again, other = kernels(2), kernels(2), kernels(3)
     for mine, same, new in zip(first, again, other, strict=True):

@@ -76,7 +76,10 @@ def test_the_margin_of_the_paper_is_used_up(networks):
 
 
 def test_the_weights_of_the_paper():
-    """Table 1 of the supplement, without biases but the last: 9 x 9 32, 3 x 3 64 and 128, five pairs of 128, 64 and 32, 9 x 9 3."""
+    """Table 1 of the supplement, without biases but the last.
+
+    9 x 9 32, 3 x 3 64 and 128, five pairs of 128, 64 and 32, 9 x 9 3.
+    """
     kernels = 81 * 3 * 32 + 9 * (32 * 64 + 64 * 128) + 10 * 9 * 128 * 128 + 9 * (128 * 64 + 64 * 32) + 81 * 32 * 3
     normalized = 32 + 64 + 128 + 10 * 128 + 64 + 32
     assert kernels + 2 * normalized + 3 == 1_677_635

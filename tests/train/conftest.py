@@ -48,7 +48,7 @@ def folders(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def domain(tmp_path_factory):
-    """A function (first, count) -> `PictureSet` of so many pictures of 80 px and more by 70, the seeds from `first` on."""
+    """A function (first, count) -> `PictureSet` of so many pictures of 80 px or more by 70, with seeds from `first`."""
     from tfstyle.train.data import PictureSet
 
     def domain(first, count):

@@ -144,7 +144,8 @@ def test_one_process_at_a_time(tmp_path):
         "import sys; from tfstyle.train.checkpoint import alone_in\n"
         "with alone_in(sys.argv[1]): print('in', flush=True); input()"
     )
-    with subprocess.Popen([sys.executable, "-c", hold, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+    command, pipe = [sys.executable, "-c", hold, tmp_path], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as other:
         assert other.stdout.readline() == b"in\n"
         with pytest.raises(InputError, match=f"^Another process is training in {tmp_path}; stop it first"):
             with checkpoint.alone_in(tmp_path):

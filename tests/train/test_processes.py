@@ -110,7 +110,7 @@ def test_killed_and_resumed(started, trained, tmp_path):
     assert_log_is_near(logged(tmp_path / "run" / "log.jsonl"), logged(tmp_path / "whole" / "log.jsonl"), 1e-4)
     for name in ("run", "whole"):
         kept = {path.name for path in (tmp_path / name).iterdir()} - {"tensorboard"}
-        assert kept == {"checkpoint.npz", "log.jsonl", "previews", "styles", "weights.npz"}  # what was half-written went
+        assert kept == {"checkpoint.npz", "log.jsonl", "previews", "styles", "weights.npz"}  # and nothing half-written
 
 
 def test_ctrl_c_writes_a_checkpoint(started, tmp_path):

@@ -145,7 +145,7 @@ def connected(address, settings):
             later may, and stderr tells what is waited for.
 
     Raises:
-        InputError: no cluster.
+        InputError: no cluster, or one of this machine alone that has no room.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
@@ -156,20 +156,23 @@ def connected(address, settings):
         raise InputError(f"Ray cannot be imported ({error}): pip install 'tfstyle[ray]'.") from error
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     with contextlib.ExitStack() as stack:
-        if not ray.is_initialized():  # else by who calls us, and it stays so
+        joins = not ray.is_initialized()  # else by who calls us, and it stays so
+        if joins:
             stack.enter_context(_no_news())  # until the end of the shutdown, too
             with _own_sigterm():
                 _join(ray, address)
             stack.callback(ray.shutdown)
-        _tell_of_room(ray, settings)
+        _check_nodes(ray, settings, is_all=joins and address == "local")
         yield ray
 
 
-def _tell_of_room(ray, settings):
+def _check_nodes(ray, settings, is_all):
     wanted = {name: count for name, count in (("CPU", settings.cpus), ("GPU", settings.gpus)) if count}
     machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     if not any(all(machine.get(name, 0) >= count for name, count in wanted.items()) for machine in machines):
         needs = " and ".join(f"{count:g} {name}" for name, count in wanted.items())
+        if is_all:
+            raise InputError(f"This machine has not the {needs} that an actor is to have; lower cpus or gpus.")
         told = f"tfstyle: no machine of the cluster has {needs} for an actor; waiting for one that has."
         print(told, file=sys.stderr)
 

@@ -111,7 +111,8 @@ def prepared_batch(pattern, style, output, *, ray_address=None, overwrite=False,
         check_room(ray_address, ray)
     head = _head(painting, plan, format, overwrite)
     before, lines = read_manifest(plan.output)
-    if not lines and not plan.there:  # a run that was refused before it had painted: whatever it was for
+    # A run that was refused before it had painted, whatever it was for; the lock keeps one apart that has just begun.
+    if not lines and not plan.there:
         before = None
     anew = overwrite or before is None
     if before is not None and not overwrite:

@@ -33,6 +33,8 @@ class RaySettings:
 
     def __post_init__(self):
         check_fields(self)
+        if self.gpus > 1 and self.gpus != int(self.gpus):
+            raise InputError(f"gpus must be a whole number, or a part of one; received {self.gpus:g}.")
         if self.actors is not None and (len(self.actors) not in (1, 2) or self.actors[0] > self.actors[-1]):
             raise InputError(
                 f"actors must be one number, or the fewest and the most; received {','.join(map(str, self.actors))!r}."

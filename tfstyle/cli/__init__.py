@@ -82,7 +82,8 @@ def main(argv=None):
         sys.stdout.reconfigure(errors="backslashreplace")  # a path of any bytes can be printed
     words = sys.argv[1:] if argv is None else list(argv)
     args = argparse.Namespace(json="--json" in words, told=False)
-    with ends.caught() as signals, contextlib.redirect_stdout(manners.Stdout(sys.stdout)) as out:
+    out = manners.Stdout(sys.stdout)
+    with ends.caught() as signals, manners.led_to(out):
         try:
             _parse(words, args)
             with manners.one_document(args):

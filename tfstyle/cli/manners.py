@@ -5,8 +5,12 @@ import json
 import math
 import os
 import sys
+import threading
 
-__all__ = ["Failed", "Stdout", "add_run", "document", "mute", "one_document", "open_streams", "say", "tell", "tell_end"]
+__all__ = [
+    "Failed", "Stdout", "add_run", "document", "led_to", "mute", "one_document", "open_streams", "say", "tell",
+    "tell_end",
+]
 
 
 class Failed(Exception):
@@ -100,6 +104,12 @@ def open_streams():
             setattr(sys, name, open(number, mode, encoding="utf-8", errors="backslashreplace", closefd=False))
 
 
+def led_to(out):
+    """A context in which `sys.stdout` is `out`, in the main thread: others share the name, and might end before it."""
+    is_main = threading.current_thread() is threading.main_thread()
+    return contextlib.redirect_stdout(out) if is_main else contextlib.nullcontext()
+
+
 @contextlib.contextmanager
 def one_document(args):
     """With --json, leads whatever else is printed to stderr, such as a library's word on what it fetches."""
@@ -112,11 +122,13 @@ def one_document(args):
 
 
 def mute(stream):
-    """Leads nowhere what a stream still holds, which Python would try again at its end."""
+    """Leads nowhere what stdout or stderr still holds, which Python would try again at its end."""
     with contextlib.suppress(OSError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+        number = stream.fileno()
+        if number <= 2:  # others are a caller's
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, number)
+            os.close(nowhere)
 
 
 def _plain(value):
@@ -145,6 +157,8 @@ class Stdout:
         self.error, self._stream = None, stream
 
     def __getattr__(self, name):
+        if name == "_stream":  # of a copy that is being made
+            raise AttributeError(name)
         return getattr(self._stream, name)
 
     def write(self, text):

@@ -74,7 +74,7 @@ def run(args):
             raise manners.Failed("memory ran out; use a smaller --size.") from None
         except (KeyboardInterrupt, ends.Ended):
             if os.path.isdir(f"{os.path.realpath(args.output)}.part"):
-                print("\ntfstyle: the same command goes on from what is done.", file=sys.stderr)
+                manners.say("the same command goes on from what is done.")
             raise
     manners.tell(args, _summary(result), **facts, **{
         name: value for name, value in dataclasses.asdict(result).items() if name != "path"

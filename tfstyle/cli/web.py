@@ -60,9 +60,9 @@ def run(args):
 def _warn(host):
     """Says, --quiet or not, that the page is not for this machine alone; only once the address is known to be one."""
     if not is_private(host):
-        print(
-            f"tfstyle: anybody who reaches {host} of this machine in the network can use the page, and its "
-            "processors with it; --host 127.0.0.1 keeps it to this machine.", file=sys.stderr, flush=True,
+        manners.say(
+            f"anybody who reaches {host} of this machine in the network can use the page, and its processors with it; "
+            "--host 127.0.0.1 keeps it to this machine."
         )
 
 

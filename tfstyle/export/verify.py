@@ -150,7 +150,8 @@ def _mixture(steps, strength):
         "content_image": content[None], "style_image": np.stack(styles)[None], "weights": shares[None],
         "steps": np.int32([steps]), "strength": np.float32([strength]), "color": np.array([settings.color], object),
     }
-    return given, finished(optimize(content, styles, settings, style_weights=shares, report=False).image, content, settings)
+    result = optimize(content, styles, settings, style_weights=shares, report=False)
+    return given, finished(result.image, content, settings)
 
 
 def check_single(path, name, settings):

@@ -148,7 +148,7 @@ class GatysSettings(Look):
             raise InputError("style_layers is empty; name a layer such as relu3_1 or set style_weight to 0.")
         if self.tiled == "yes" and self.style_statistic != "gram":
             raise InputError(
-                f"tiled yes needs the style_statistic gram; received {self.style_statistic!r}; use that or tiled auto."
+                f"tiled yes needs the style_statistic gram; received {self.style_statistic!r}; use gram or tiled auto."
             )
 
 

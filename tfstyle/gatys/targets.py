@@ -33,7 +33,7 @@ def check_shares(shares, count, shape, settings):
         return None
     if settings.style_statistic != "gram":
         raise InputError(
-            f"masks need the style_statistic gram; received {settings.style_statistic!r}; use that or leave masks out."
+            f"masks need the style_statistic gram; received {settings.style_statistic!r}; use gram or leave masks out."
         )
     shares, wanted = np.asarray(shares, np.float32), (count, *shape)
     if shares.shape != wanted:
